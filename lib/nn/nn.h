@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running networks: a model file (formats/model.md), planned for fixed shapes
+ * into one arena and run by a backend. Several batch sizes of one network share
+ * the prepacked weights. Everything is allocated in hmr_net_new(); running
+ * allocates nothing. DESIGN 4.
+ */
+#ifndef HMR_NN_H
+#define HMR_NN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define HMR_DIMS_MAX 6
+
+/* Values reach model files: append only. */
+enum hmr_dtype {
+	HMR_DTYPE_F32 = 0, HMR_DTYPE_F16 = 1, HMR_DTYPE_BF16 = 2,
+	HMR_DTYPE_I8 = 3, HMR_DTYPE_I32 = 4, HMR_DTYPE_I64 = 5, HMR_DTYPE_U8 = 6,
+};
+
+struct hmr_dims {
+	uint32_t n;
+	int64_t d[HMR_DIMS_MAX];
+};
+
+/* A model file, mapped read-only. path: see hmr_model_path(). */
+struct hmr_model;
+HMR_MUST_USE enum hmr_status
+hmr_model_open(struct hmr_model **out, const char *path, struct hmr_err *e);
+void hmr_model_close(struct hmr_model *m);
+const char *hmr_model_name(const struct hmr_model *m);
+const char *hmr_model_kind(const struct hmr_model *m);	/* "detector", "pose", … */
+const char *hmr_model_sha256(const struct hmr_model *m);	/* of the file, hex */
+/* A string or number of the model's `meta` object (preprocessing, decoding, …);
+ * NULL / fallback where it has none. */
+const char *hmr_model_meta(const struct hmr_model *m, const char *key);
+double hmr_model_meta_f64(const struct hmr_model *m, const char *key, double fallback);
+
+/* Name or path to path: a name is looked up in $HMR_MODELS, else
+ * $XDG_DATA_HOME/hmr/models, else ~/.local/share/hmr/models, as NAME.safetensors.
+ * A string with a slash or an existing file is taken as it is. HMR_E_MODEL names
+ * the folder searched and the command that gets the model. */
+HMR_MUST_USE enum hmr_status
+hmr_model_path(const char *name, char *out, size_t cap, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status	/* the folder that import writes to */
+hmr_model_folder(char *out, size_t cap, struct hmr_err *e);
+
+enum hmr_precision { HMR_PRECISION_AUTO, HMR_PRECISION_F32, HMR_PRECISION_BF16,
+	HMR_PRECISION_F16, HMR_PRECISION_INT8, HMR_PRECISION_FP8 };
+
+struct hmr_net_options {
+	const char *device;	/* "auto", "cpu", "ref", "cuda[:N]" */
+	enum hmr_precision precision;
+	unsigned threads;	/* 0: all cores */
+	/* Sizes that replace free or stored ones of the first input, in the model's
+	 * own layout; 0 keeps. For a batched network d[0] is the largest batch. */
+	struct hmr_dims input;
+	/* Outputs to keep, NULL-terminated; NULL keeps all. What only others need
+	 * is not computed. */
+	const char *const *outputs;
+	/* Batch sizes to plan for, 0-terminated, rising, e.g. 1,2,4,8; NULL: just
+	 * input.d[0]. */
+	const uint32_t *batches;
+};
+
+struct hmr_net_plan {		/* bytes */
+	size_t weights, activations, workspace;
+};
+
+struct hmr_net;
+HMR_MUST_USE enum hmr_status
+hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
+	    const struct hmr_net_options *o, struct hmr_err *e);
+void hmr_net_free(struct hmr_net *n);
+void hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out);
+const char *hmr_net_backend(const struct hmr_net *n);	/* "cpu", "ref", "cuda:0" */
+const char *hmr_net_precision(const struct hmr_net *n);	/* "f32", … */
+
+/* Where the caller writes input i as float32 of *dims (the largest batch). The
+ * same place for every batch size. Contiguous, in the model's layout. */
+float *hmr_net_input(struct hmr_net *n, const char *name, struct hmr_dims *dims);
+/* Runs the first `batch` items (one planned batch size; 0: the largest). */
+HMR_MUST_USE enum hmr_status
+hmr_net_run(struct hmr_net *n, uint32_t batch, struct hmr_err *e);
+/* Output by name after a run, float32, contiguous, dims[0] = batch of the run
+ * where batched. Valid until the next run. NULL: no such output. */
+const float *hmr_net_output(struct hmr_net *n, const char *name,
+			    struct hmr_dims *dims);
+
+#endif
