@@ -77,6 +77,79 @@ $O/unit/%: $O/tests/unit/%.o $(call archives,all)
 
 units: $(UNITS)
 -include $(shell find $O -name '*.d' 2>/dev/null)
+# Fuzz targets are built by clang, apart from everything else.
+$O/fuzz/%: $O/tests/fuzz/%.o $(call archives,all)
+	@mkdir -p $(@D)
+	$Q$(CC) $(HMR_LDFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(call libs,all)
+fuzz-targets: $(FUZZERS)
+
+# Targets for people. A make that starts on a bare system knows no library yet,
+# so what needs packages installs them and lets a second make build.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+VERSION := $(shell sed -n 's/^.define HMR_VERSION "\(.*\)"/\1/p' cmd/prog.h)
+TESTS = $(sort $(wildcard tests/*.t))
+PROVE = HMR_BIN=$(abspath $O) HMR_SAN_BIN=$(abspath $O-san) HMR_FUZZ_BIN=$(abspath $O-fuzz/fuzz) \
+  CC='$(CC)' CMOCKA_MESSAGE_OUTPUT=TAP prove --exec ''
+
+deps:
+	@tools/deps.sh
+models:
+	@tools/fetch-models.sh
+video:
+	@tools/fetch-video.sh
+
+demo: deps
+	@$(SUBMAKE) all
+	@tools/fetch-models.sh
+	@tools/fetch-video.sh
+	@HMR_BIN=$(abspath $O) tools/demo.sh
+
+# Everything, in one prove: unit tests, commands, manuals, shell, headers, and the
+# short tests under sanitizers. Without network the tests that need models or the
+# video say so and are skipped; in CI that is a failure.
+check: deps
+	@$(SUBMAKE) WERROR=1 all units
+	@$(SUBMAKE) WERROR=1 SAN=address,undefined O=$O-san all units
+	@$(SUBMAKE) fuzzers
+	@tools/fetch-models.sh || [ -z "$$CI" ]
+	@tools/fetch-video.sh || [ -z "$$CI" ]
+	@$(PROVE) -j$(shell nproc) $(UNITS) $(TESTS)
+
+fuzzers:
+	@$(SUBMAKE) CC=clang SAN=address,undefined,fuzzer-no-link O=$O-fuzz \
+	  'LIBS_nn=-ldnnl -lgomp' fuzz-targets
+fuzz: all fuzzers
+	@$(PROVE) -v tests/fuzz.t
+lint:
+	@$(PROVE) tests/lint.t tests/docs.t
+
+# Each header compiles alone.
+headers:
+	@for h in $(sort $(wildcard lib/*/*.h cmd/*.h)); do \
+	  printf '#include "%s"\n' "$$h" | $(CC) -I. $(HMR_CPPFLAGS) $(HMR_CFLAGS) -Werror \
+	    -fsyntax-only -x c - || { echo "$$h does not compile alone" >&2; exit 1; }; done
+
+bench: all
+	@HMR_BIN=$(abspath $O) bench/pipeline.sh
+	@HMR_BIN=$(abspath $O) bench/memory.sh
+
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/hmr
+INSTALLED_DOCS = LICENSE NOTICE NEWS README.md $(wildcard MODEL.md formats/*.md formats/*.json)
+install: all
+	install -d $(BINDIR) $(DOCDIR) $(foreach n,1 5 7,$(DESTDIR)$(MANDIR)/man$n)
+	install $(PROGS:%=$O/%) $(BINDIR)
+	for p in $(wildcard man/*.[157]); do \
+	  install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.} || exit; done
+	install -m 644 $(INSTALLED_DOCS) $(DOCDIR)
+uninstall:
+	rm -f $(PROGS:%=$(BINDIR)/%) $(addprefix $(DOCDIR)/,$(notdir $(INSTALLED_DOCS)))
+	rm -f $(foreach n,1 5 7,$(patsubst man/%,$(DESTDIR)$(MANDIR)/man$n/%,$(wildcard man/*.$n)))
+	-rmdir $(DOCDIR)
+dist:
+	@mkdir -p build
+	git archive --prefix=hmr-$(VERSION)/ HEAD | gzip -9n >build/hmr-$(VERSION).tar.gz
 clean:
 	rm -rf build
-.PHONY: all units clean
+.PHONY: all units fuzz-targets deps models video demo check fuzzers fuzz lint headers \
+  bench install uninstall dist clean
