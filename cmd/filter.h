@@ -38,7 +38,7 @@ struct hmr_filter_ops {
 struct hmr_filter_options {
 	const char *in;		/* operand or NULL */
 	const char *out;	/* -o or NULL */
-	int level;		/* zstd; -1: 0 on pipes, 3 to -o */
+	int level;		/* zstd; -1: none on pipes, 1 to -o FILE */
 	uint64_t max_frame;	/* 0: default */
 	bool no_history;
 	char **argv;		/* for the stage entry; the program's own */

@@ -27,6 +27,7 @@ void hmr_prog_openmp(char **argv);
 /* SIGINT, SIGTERM, SIGHUP set a flag; the loop asks and ends in order. */
 void hmr_prog_catch_signals(void);
 int hmr_prog_signal(void);	/* the signal that came, or 0 */
+const volatile int *hmr_prog_signal_flag(void);	/* for hmr_reader_stop() */
 /* After all output is written: dies by the signal. Does not return. */
 void hmr_prog_die_by(int sig) __attribute__((noreturn));
 
@@ -39,6 +40,8 @@ void hmr_die(int code, const char *fmt, ...)
 /* "prog: text", then the usage line; exit 2. */
 void hmr_usage_die(const char *fmt, ...)
 	HMR_PRINTF(1, 2) __attribute__((noreturn));
+/* For getopt's '?': names the option; exit 2. getopt itself stays silent. */
+void hmr_bad_option(char **argv) __attribute__((noreturn));
 int hmr_exit_for(enum hmr_status st);	/* the only place that maps */
 const char *hmr_prog_name(void);
 
@@ -48,6 +51,8 @@ void hmr_version(void) __attribute__((noreturn));
 
 /* Option values; exit 2 with the range where wrong. */
 uint32_t hmr_opt_u32(const char *what, const char *s, uint32_t lo, uint32_t hi);
+/* WxH, as bytes of the largest frame: 3 bytes a pixel and 64 MiB of tables. */
+uint64_t hmr_opt_frame(const char *what, const char *s);
 double hmr_opt_f64(const char *what, const char *s, double lo, double hi);
 
 /* The common options of all programs, for the getopt tables: handles c where

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/status.h"
 
@@ -52,7 +53,12 @@ struct hmr_section {
 	uint64_t stored;	/* bytes at data */
 	uint64_t sum;		/* checksum as stored, or 0 for a new section */
 	const uint8_t *data;	/* stored bytes, borrowed */
+	/* Only in frames given to a writer: the bytes lie scattered, data is NULL.
+	 * Borrowed; at most HMR_PARTS_MAX. */
+	const struct iovec *parts;
+	int n_parts;
 };
+#define HMR_PARTS_MAX 8
 
 struct hmr_frame {
 	uint64_t number;	/* of the source, from 0 */
@@ -125,6 +131,9 @@ HMR_MUST_USE enum hmr_status
 hmr_reader_new(struct hmr_reader **out, int fd, const char *name,
 	       uint64_t max_frame, struct hmr_err *e);
 void hmr_reader_free(struct hmr_reader *r);
+/* While *flag is not 0 reading stops with HMR_E_SIGNAL, within half a second
+ * even where no input comes. The flag may be set by a signal handler. */
+void hmr_reader_stop(struct hmr_reader *r, const volatile int *flag);
 /* The head of the next segment, the caller's to free. HMR_EOF: the input ends
  * after an END. Empty input is HMR_E_TRUNCATED. Rest of an unread segment is
  * skipped. */
@@ -153,6 +162,10 @@ hmr_frame_get(const struct hmr_frame *f, uint32_t tag, const uint8_t **data,
 HMR_MUST_USE enum hmr_status
 hmr_frame_put(struct hmr_frame *f, uint32_t tag, const void *data, size_t n,
 	      struct hmr_err *e);
+/* The same for bytes that lie scattered (only for frames given to a writer). */
+HMR_MUST_USE enum hmr_status
+hmr_frame_put_parts(struct hmr_frame *f, uint32_t tag, const struct iovec *parts,
+		    int n_parts, struct hmr_err *e);
 void hmr_frame_drop(struct hmr_frame *f, uint32_t tag);
 
 struct hmr_writer;

@@ -114,6 +114,11 @@ size_t hmr_vectors_put(uint8_t *buf, uint32_t kind, const uint32_t *person,
 		       const float *values, uint32_t rows, uint32_t count);
 size_t hmr_image_section_bytes(const struct hmr_image *im);
 size_t hmr_image_put(uint8_t *buf, const struct hmr_image *im);
+/* The same section without a copy: head (64 bytes) and the planes with their own
+ * strides as parts of a scattered section. Returns its bytes. */
+#define HMR_IMAGE_HEADER 64
+size_t hmr_image_parts(uint8_t head[HMR_IMAGE_HEADER], struct iovec parts[4],
+		       const struct hmr_image *im);
 
 /* The focal length in pixels that applies to a frame: CAMR's, else HEAD's, else
  * 5000/256 max(W,H) (DESIGN 6). */

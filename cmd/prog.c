@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start-up, messages, exit codes and common options of the programs; prog.h.
+ * The only mutable globals of the project: name, verbosity, the signal. */
+#define _GNU_SOURCE		/* setlocale, dprintf and ru_maxrss together */
+#include "prog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/num.h"
+
+int hmr_verbose;
+static const char *prog_name = "hmr";
+static const char *prog_usage = "";
+static volatile int prog_signal;	/* written by the handler in one store */
+
+const char *
+hmr_prog_name(void)
+{
+	return prog_name;
+}
+
+static void
+open_std(int fd, int flags)
+{
+	/* The wrong direction on purpose: using a stream that was closed fails. */
+	if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+		if (open("/dev/null", flags) != fd)
+			_exit(HMR_EXIT_FAIL);
+}
+
+void
+hmr_prog_init(int argc, char **argv, const char *usage)
+{
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	sigset_t set;
+
+	prog_name = slash ? slash + 1 : argc > 0 ? argv[0] : "hmr";
+	prog_usage = usage;
+	open_std(0, O_WRONLY);
+	open_std(1, O_RDONLY);
+	open_std(2, O_RDWR);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setlocale(LC_NUMERIC, "C");
+	opterr = 0;
+}
+
+void
+hmr_prog_openmp(char **argv)
+{
+	if (getenv("OMP_WAIT_POLICY"))
+		return;
+	if (setenv("OMP_WAIT_POLICY", "passive", 1))
+		return;
+	execv("/proc/self/exe", argv);	/* on failure: go on, only slower */
+}
+
+static void
+on_signal(int sig)
+{
+	prog_signal = sig;
+}
+
+void
+hmr_prog_catch_signals(void)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa, old;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_signal;
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(*sigs); i++)
+		/* nohup and background jobs ignore some on purpose: keep that */
+		if (!sigaction(sigs[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(sigs[i], &sa, NULL);
+}
+
+int
+hmr_prog_signal(void)
+{
+	return prog_signal;
+}
+
+const volatile int *
+hmr_prog_signal_flag(void)
+{
+	return &prog_signal;
+}
+
+void
+hmr_prog_die_by(int sig)
+{
+	sigset_t set;
+
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+	_exit(128 + sig);
+}
+
+/* One buffer, control characters masked, one write: stages share a terminal. */
+static void HMR_PRINTF(1, 0)
+say(const char *fmt, va_list ap)
+{
+	char buf[1024];
+	int saved = errno, n, m;
+
+	n = snprintf(buf, sizeof(buf), "%.60s: ", prog_name);
+	m = vsnprintf(buf + n, sizeof(buf) - (size_t)n - 1, fmt, ap);
+	if (m > 0)
+		n += m < (int)sizeof(buf) - n - 1 ? m : (int)sizeof(buf) - n - 2;
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)buf[i] < 32 || buf[i] == 127)
+			buf[i] = '?';
+	buf[n++] = '\n';
+	(void)!write(2, buf, (size_t)n);	/* nowhere left to say a failure */
+	errno = saved;
+}
+
+void
+hmr_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (hmr_verbose < 0)
+		return;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void
+hmr_info(int level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (hmr_verbose < level)
+		return;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void
+hmr_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void
+hmr_die(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	exit(code);
+}
+
+void
+hmr_usage_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	dprintf(2, "usage: %s\n", prog_usage);
+	exit(HMR_EXIT_USAGE);
+}
+
+void
+hmr_bad_option(char **argv)
+{
+	const char *arg = optind > 0 ? argv[optind - 1] : "";
+
+	if (optopt && optopt < 256 && arg[0] == '-' && arg[1] != '-')
+		hmr_usage_die("option -%c is unknown or lacks its value", optopt);
+	hmr_usage_die("option '%.100s' is unknown, ambiguous or lacks its value", arg);
+}
+
+int
+hmr_exit_for(enum hmr_status st)
+{
+	switch (st) {
+	case HMR_OK:
+	case HMR_EOF:
+		return HMR_EXIT_OK;
+	case HMR_E_IO:
+	case HMR_E_NOMEM:
+	case HMR_E_MODEL:
+	case HMR_E_DEVICE:
+	case HMR_E_SIGNAL:
+		return HMR_EXIT_FAIL;
+	case HMR_E_USAGE:
+		return HMR_EXIT_USAGE;
+	case HMR_E_TRUNCATED:
+	case HMR_E_FORMAT:
+	case HMR_E_VERSION:
+	case HMR_E_LIMIT:
+	case HMR_E_UPSTREAM:
+		return HMR_EXIT_INPUT;
+	}
+	return HMR_EXIT_FAIL;
+}
+
+static void __attribute__((noreturn))
+print_exit(const char *text)
+{
+	struct hmr_err e = { 0 };
+	enum hmr_status st = hmr_write_full(1, text, strlen(text), &e);
+
+	if (st)
+		hmr_die(hmr_exit_for(st), "standard output: %s", hmr_err_text(&e, st));
+	exit(HMR_EXIT_OK);
+}
+
+void
+hmr_help(const char *text)
+{
+	char buf[16384];
+
+	snprintf(buf, sizeof(buf), "usage: %s\n%s", prog_usage, text);
+	print_exit(buf);
+}
+
+void
+hmr_version(void)
+{
+	char buf[128];
+
+	snprintf(buf, sizeof(buf), "%.60s (hmr) %s\n", prog_name, HMR_VERSION);
+	print_exit(buf);
+}
+
+uint32_t
+hmr_opt_u32(const char *what, const char *s, uint32_t lo, uint32_t hi)
+{
+	struct hmr_err e = { 0 };
+	uint32_t v = 0;
+
+	if (hmr_parse_u32(what, s, lo, hi, &v, &e))
+		hmr_usage_die("%s", e.msg);
+	return v;
+}
+
+double
+hmr_opt_f64(const char *what, const char *s, double lo, double hi)
+{
+	struct hmr_err e = { 0 };
+	double v = 0;
+
+	if (hmr_parse_f64(what, s, lo, hi, &v, &e))
+		hmr_usage_die("%s", e.msg);
+	return v;
+}
+
+uint64_t
+hmr_opt_frame(const char *what, const char *s)
+{
+	struct hmr_err e = { 0 };
+	uint32_t w = 0, h = 0;
+	char left[16];
+	const char *x = strchr(s, 'x');
+
+	snprintf(left, sizeof(left), "%.*s", x ? (int)(x - s) : 15, s);
+	if (!x || hmr_parse_u32(what, left, 1, 65535, &w, &e) ||
+	    hmr_parse_u32(what, x + 1, 1, 65535, &h, &e))
+		hmr_usage_die("%s: '%.60s' is not WIDTHxHEIGHT of at most 65535", what, s);
+	return (uint64_t)w * h * 3 + (64u << 20);
+}
+
+bool
+hmr_common_opt(int c, const char *help)
+{
+	switch (c) {
+	case 'h':
+		hmr_help(help);
+	case 'V':
+		hmr_version();
+	case 'q':
+		hmr_verbose = -1;
+		return true;
+	case 'v':
+		hmr_verbose = hmr_verbose < 0 ? 1 : hmr_verbose + 1;
+		return true;
+	}
+	return false;
+}
+
+int
+hmr_open_in(const char *path)
+{
+	int fd;
+
+	if (!path || !strcmp(path, "-")) {
+		if (isatty(0))
+			hmr_usage_die("standard input is a terminal; give a file or a pipe");
+		hmr_pipe_grow(0);
+		return 0;
+	}
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		hmr_die(HMR_EXIT_FAIL, "%s: %s", path, strerror(errno));
+	hmr_pipe_grow(fd);
+	return fd;
+}
+
+int
+hmr_open_out(const char *path)
+{
+	int fd;
+
+	if (!path || !strcmp(path, "-")) {
+		hmr_pipe_grow(1);
+		return 1;
+	}
+	if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+		hmr_die(HMR_EXIT_FAIL, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+void
+hmr_close_out(int fd, const char *path)
+{
+	if (close(fd))
+		hmr_die(HMR_EXIT_FAIL, "%s: %s", path ? path : "standard output",
+			strerror(errno));
+}
+
+long
+hmr_peak_kib(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_maxrss;
+}
