@@ -16,9 +16,9 @@ synopsis() {
 	    awk '/^[A-Z]/ { on = $0 == "SYNOPSIS"; next } on' | words
 }
 
-# The block of --help that begins with "usage:", up to the first empty line.
+# The first lines of --help: "usage: hmr-x …" and more of the same below it.
 usage() {
-	awk 'NF == 0 { exit } { sub(/^usage: */, ""); print }' "$1" | words
+	awk '{ sub(/^usage: */, "") } !/^ *hmr-/ { exit } { print }' "$1" | words
 }
 
 for program in "$HMR_BIN"/hmr-*; do
@@ -49,7 +49,7 @@ for program in "$HMR_BIN"/hmr-*; do
 	[ ! -s "$T/absent" ]
 	ok $? "$p: its manual has every section" || notefile "$T/absent"
 	expect 0 "$p --version" "$p" --version
-	like "$T/out" "^$p [0-9]+\.[0-9]+\.[0-9]+" "$p: names itself and its version"
+	like "$T/out" "^$p \(hmr\) [0-9]+\.[0-9]+\.[0-9]+" "$p: names itself and its version"
 	expect 2 "$p: an unknown option" "$p" --no-such-option
 	[ ! -s "$T/out" ] && [ "$(wc -l <"$T/err")" -le 2 ]
 	ok $? "$p: says so briefly on stderr" || notefile "$T/err"
