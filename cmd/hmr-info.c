@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hmr-info: what a stream or tracks.jsonl holds; checks it (--verify); lists its
+ * frames (--frames); copies all that is whole out of a damaged one (--salvage).
+ * Memory: one frame; identities are counted in a fixed bitmap of 2^20.
+ */
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/num.h"
+#include "prog.h"
+#include "stream/record.h"
+#include "stream/salvage.h"
+#include "stream/tables.h"
+
+static const char usage[] =
+	"hmr-info [-hqVv] [--frames] [--json] [--salvage] [--verify] "
+	"[--max-frame WxH] [-o file] [file]";
+static const char help[] =
+	"  -h, --help              this text\n"
+	"  -o, --output=FILE       write there instead of standard output\n"
+	"  -q, --quiet             errors only\n"
+	"  -V, --version           the version\n"
+	"  -v, --verbose           a summary at the end\n"
+	"      --frames            one line a frame\n"
+	"      --json              JSON instead of text\n"
+	"      --max-frame=WxH     refuse larger frames (default 8192x8192)\n"
+	"      --salvage           write all that is whole as a new stream\n"
+	"      --verify            decode every section, not only its checksum\n";
+
+#define ID_CAP (1u << 20)
+
+struct segment {
+	uint64_t frames, first, last, bytes[HMR_SECTIONS_MAX], count[HMR_SECTIONS_MAX];
+	uint32_t tag[HMR_SECTIONS_MAX], n_tags;
+	int64_t pts_first, pts_last;
+	uint64_t people, bodies, tracks, people_max, ids;
+	uint8_t seen[ID_CAP / 8];
+};
+
+static struct info {
+	bool frames, json, salvage, verify;
+	uint64_t max_frame;
+	const char *in, *out;
+	FILE *f;
+	struct segment seg;
+	struct hmr_person people[HMR_PEOPLE_CAP];
+	struct hmr_track_row tracks[HMR_PEOPLE_CAP];
+	struct hmr_body_row bodies[HMR_PEOPLE_CAP];
+	struct hmr_landmark_row marks[HMR_PEOPLE_CAP];
+} info;
+
+static double
+seconds(const struct hmr_head *h, int64_t pts)
+{
+	const struct hmr_head_info *i = hmr_head_info(h);
+
+	return (double)pts * i->tb_num / i->tb_den;
+}
+
+/* Sections by tag, in the order they first came. */
+static void
+count_section(struct segment *g, const struct hmr_section *s)
+{
+	uint32_t k = 0;
+
+	while (k < g->n_tags && g->tag[k] != s->tag)
+		k++;
+	if (k == HMR_SECTIONS_MAX)
+		return;
+	if (k == g->n_tags) {
+		g->tag[k] = s->tag;
+		g->bytes[k] = g->count[k] = 0;
+		g->n_tags++;
+	}
+	g->count[k]++;
+	g->bytes[k] += s->stored;
+}
+
+static enum hmr_status
+none(enum hmr_status st)
+{
+	return st == HMR_EOF ? HMR_OK : st;
+}
+
+/* Decodes what the summary needs; with --verify everything. */
+static enum hmr_status
+look(const struct hmr_frame *f, uint32_t *people, uint32_t *bodies,
+     uint32_t *tracks, struct hmr_err *e)
+{
+	struct hmr_image im;
+	struct hmr_camera_row cam;
+	enum hmr_status st;
+	uint32_t marks;
+	const uint8_t *p;
+	size_t n;
+
+	if ((st = none(hmr_people_get(f, info.people, HMR_PEOPLE_CAP, people, e))) ||
+	    (st = none(hmr_tracks_get(f, info.tracks, HMR_PEOPLE_CAP, *people, tracks, e))) ||
+	    (st = none(hmr_bodies_get(f, info.bodies, HMR_PEOPLE_CAP, *people, bodies, e))))
+		return st;
+	if (!info.verify)
+		return HMR_OK;
+	if ((st = none(hmr_image_get(f, &im, e))) ||
+	    (st = none(hmr_camera_get(f, &cam, e))) ||
+	    (st = none(hmr_landmarks_get(f, info.marks, HMR_PEOPLE_CAP, *people, &marks, e))))
+		return st;
+	for (uint32_t i = 0; i < f->n; i++)
+		if ((st = hmr_frame_get(f, f->section[i].tag, &p, &n, e)))
+			return st;
+	return HMR_OK;
+}
+
+static void
+count_frame(const struct hmr_frame *f, uint32_t people, uint32_t bodies,
+	    uint32_t tracks)
+{
+	struct segment *g = &info.seg;
+
+	if (!g->frames) {
+		g->first = f->number;
+		g->pts_first = f->pts;
+	}
+	g->frames++;
+	g->last = f->number;
+	g->pts_last = f->pts;
+	g->people += people;
+	g->bodies += bodies;
+	g->tracks += tracks;
+	if (people > g->people_max)
+		g->people_max = people;
+	for (uint32_t i = 0; i < f->n; i++)
+		count_section(g, &f->section[i]);
+	for (uint32_t i = 0; i < tracks; i++) {
+		uint32_t id = info.tracks[i].id % ID_CAP;
+		uint8_t bit = (uint8_t)(1u << (id & 7));
+
+		g->ids += !(g->seen[id / 8] & bit);
+		g->seen[id / 8] |= bit;
+	}
+}
+
+static void
+print_frame(const struct hmr_head *h, const struct hmr_frame *f, uint32_t people,
+	    uint32_t bodies, uint32_t tracks)
+{
+	char tag[5];
+
+	if (info.json)
+		fprintf(info.f, "{\"frame\":%" PRIu64 ",\"pts\":%" PRId64 ",\"time\":%.6f,"
+			"\"width\":%u,\"height\":%u,\"people\":%u,\"bodies\":%u,"
+			"\"tracks\":%u,\"sections\":[", f->number, f->pts,
+			seconds(h, f->pts), f->width, f->height, people, bodies, tracks);
+	else
+		fprintf(info.f, "%8" PRIu64 " %12" PRId64 " %12.6f %5ux%-5u %6u %6u %6u  ",
+			f->number, f->pts, seconds(h, f->pts), f->width, f->height,
+			people, bodies, tracks);
+	for (uint32_t i = 0; i < f->n; i++) {
+		const char *sep = i ? "," : "";
+
+		hmr_tag_text(f->section[i].tag, tag);
+		if (info.json)
+			fprintf(info.f, "%s{\"tag\":\"%s\",\"bytes\":%" PRIu64 "}", sep,
+				tag, f->section[i].stored);
+		else
+			fprintf(info.f, "%s%s:%" PRIu64, sep, tag, f->section[i].stored);
+	}
+	fputs(info.json ? "]}\n" : "\n", info.f);
+}
+
+static void
+print_stages(const struct hmr_head *h)
+{
+	const cJSON *stages = cJSON_GetObjectItemCaseSensitive(
+		hmr_head_object((struct hmr_head *)(uintptr_t)h), "stages");
+	static const char *const keys[] = { "model", "backend", "precision", "body" };
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, stages) {
+		const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(s, "name"));
+		const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(s, "version"));
+
+		fprintf(info.f, "  stage     %s %s", name ? name : "?",
+			version ? version : "?");
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
+			const char *v = cJSON_GetStringValue(cJSON_GetObjectItem(s, keys[k]));
+
+			if (v)
+				fprintf(info.f, ", %s %s", keys[k], v);
+		}
+		fputc('\n', info.f);
+	}
+}
+
+static void
+print_text(const struct hmr_head *h, const struct hmr_end *end, enum hmr_status st)
+{
+	const struct hmr_head_info *i = hmr_head_info(h);
+	const struct segment *g = &info.seg;
+	char tag[5];
+
+	fprintf(info.f, "segment\n  source    %s\n  size      %ux%u\n", i->source,
+		i->width, i->height);
+	fprintf(info.f, "  rate      %d/%d frames a second, time base %d/%d s\n",
+		i->rate_num, i->rate_den, i->tb_num, i->tb_den);
+	print_stages(h);
+	fprintf(info.f, "  frames    %" PRIu64, g->frames);
+	if (g->frames)
+		fprintf(info.f, ", number %" PRIu64 " to %" PRIu64 ", %.3f to %.3f s",
+			g->first, g->last, seconds(h, g->pts_first),
+			seconds(h, g->pts_last));
+	fputc('\n', info.f);
+	for (uint32_t k = 0; k < g->n_tags; k++)
+		fprintf(info.f, "  section   %s in %" PRIu64 " frames, %" PRIu64 " bytes\n",
+			hmr_tag_text(g->tag[k], tag), g->count[k], g->bytes[k]);
+	fprintf(info.f, "  people    %" PRIu64 ", at most %" PRIu64 " in a frame; %" PRIu64
+		" bodies; %" PRIu64 " identities\n", g->people, g->people_max, g->bodies,
+		g->ids);
+	if (st == HMR_EOF)
+		fprintf(info.f, "  end       complete\n");
+	else if (st == HMR_E_UPSTREAM)
+		fprintf(info.f, "  end       failed: %s: %s\n", end->stage, end->message);
+	else
+		fprintf(info.f, "  end       missing\n");
+}
+
+static void
+print_json(struct hmr_head *h, const struct hmr_end *end, enum hmr_status st)
+{
+	const struct segment *g = &info.seg;
+	cJSON *o = cJSON_CreateObject(), *s;
+	char tag[5], *text;
+
+	cJSON_AddItemReferenceToObject(o, "header", hmr_head_object(h));
+	cJSON_AddNumberToObject(o, "frames", (double)g->frames);
+	if (g->frames) {
+		cJSON_AddNumberToObject(o, "frame_first", (double)g->first);
+		cJSON_AddNumberToObject(o, "frame_last", (double)g->last);
+		cJSON_AddNumberToObject(o, "time_first", seconds(h, g->pts_first));
+		cJSON_AddNumberToObject(o, "time_last", seconds(h, g->pts_last));
+	}
+	s = cJSON_AddObjectToObject(o, "sections");
+	for (uint32_t k = 0; k < g->n_tags; k++) {
+		cJSON *x = cJSON_AddObjectToObject(s, hmr_tag_text(g->tag[k], tag));
+
+		cJSON_AddNumberToObject(x, "frames", (double)g->count[k]);
+		cJSON_AddNumberToObject(x, "bytes", (double)g->bytes[k]);
+	}
+	cJSON_AddNumberToObject(o, "people", (double)g->people);
+	cJSON_AddNumberToObject(o, "people_max", (double)g->people_max);
+	cJSON_AddNumberToObject(o, "bodies", (double)g->bodies);
+	cJSON_AddNumberToObject(o, "identities", (double)g->ids);
+	cJSON_AddStringToObject(o, "status", st == HMR_EOF ? "complete" :
+				st == HMR_E_UPSTREAM ? "failed" : "broken");
+	if (st == HMR_E_UPSTREAM) {
+		cJSON_AddStringToObject(o, "stage", end->stage);
+		cJSON_AddStringToObject(o, "message", end->message);
+	}
+	if ((text = cJSON_PrintUnformatted(o)))
+		fprintf(info.f, "%s\n", text);
+	cJSON_free(text);
+	cJSON_Delete(o);
+}
+
+static enum hmr_status
+segment(struct hmr_reader *r, struct hmr_head *h, struct hmr_err *e)
+{
+	const struct hmr_frame *f;
+	enum hmr_status st;
+
+	memset(&info.seg, 0, sizeof(info.seg));
+	if (info.frames && !info.json)
+		fprintf(info.f, "%8s %12s %12s %11s %6s %6s %6s  %s\n", "frame", "pts",
+			"seconds", "size", "people", "bodies", "tracks", "sections");
+	while (!(st = hmr_reader_next(r, &f, e))) {
+		uint32_t people, bodies, tracks;
+
+		if ((st = look(f, &people, &bodies, &tracks, e))) {
+			hmr_fail_in(e, st, "frame %" PRIu64, f->number);
+			break;
+		}
+		count_frame(f, people, bodies, tracks);
+		if (info.frames)
+			print_frame(h, f, people, bodies, tracks);
+	}
+	if (info.frames)
+		return st;
+	if (info.json)
+		print_json(h, hmr_reader_end(r), st);
+	else
+		print_text(h, hmr_reader_end(r), st);
+	return st;
+}
+
+static enum hmr_status
+report(int fd, const char *name, struct hmr_err *e)
+{
+	struct hmr_reader *r = NULL;
+	struct hmr_head *h = NULL;
+	enum hmr_status st, first = HMR_OK;
+	struct hmr_err e1 = { 0 };
+	uint64_t segments = 0;
+
+	if ((st = hmr_reader_new(&r, fd, name, info.max_frame, e)))
+		return st;
+	while (!(st = hmr_reader_head(r, &h, e))) {
+		segments++;
+		st = segment(r, h, e);
+		hmr_head_free(h);
+		if (st != HMR_EOF && !first) {
+			first = st;
+			e1 = *e;
+		}
+		if (st != HMR_EOF && st != HMR_E_UPSTREAM)
+			break;
+	}
+	if (st != HMR_EOF && !first) {
+		first = st;
+		e1 = *e;
+	}
+	hmr_reader_free(r);
+	hmr_info(1, "%" PRIu64 " segments, peak memory %.1f MiB", segments,
+		 (double)hmr_peak_kib() / 1024);
+	*e = e1;
+	return first;
+}
+
+static enum hmr_status
+salvage(const char *in, const char *out, struct hmr_err *e)
+{
+	struct hmr_salvage s = { 0 };
+	struct hmr_writer *w = NULL;
+	struct hmr_map map = { 0 };
+	enum hmr_status st;
+	int fd;
+
+	if (!in)
+		hmr_usage_die("--salvage needs a file, it reads it more than once");
+	if ((!out || !strcmp(out, "-")) && isatty(1))
+		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
+	if ((st = hmr_map_open(&map, in, e)))
+		return st;
+	fd = hmr_open_out(out);
+	if (!(st = hmr_writer_new(&w, fd, out ? out : "standard output", 0, e)))
+		st = hmr_stream_salvage(map.data, map.n, w, &s, e);
+	hmr_writer_free(w);
+	hmr_map_close(&map);
+	if (!st)
+		hmr_close_out(fd, out);
+	if (!st && !s.whole)
+		return hmr_fail(e, HMR_E_FORMAT, "%s: damaged: %" PRIu64 " frames are whole, %"
+				PRIu64 " bytes in %" PRIu64 " places were left out", in,
+				s.frames, s.lost_bytes, s.lost_ranges);
+	hmr_info(1, "%s: nothing is damaged, %" PRIu64 " frames", in, s.frames);
+	return st;
+}
+
+static void
+options(int argc, char **argv)
+{
+	static const struct option table[] = {
+		HMR_COMMON_LONG,
+		{ "output", required_argument, NULL, 'o' },
+		{ "frames", no_argument, NULL, 1 },
+		{ "json", no_argument, NULL, 2 },
+		{ "salvage", no_argument, NULL, 3 },
+		{ "verify", no_argument, NULL, 4 },
+		{ "max-frame", required_argument, NULL, 5 },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "o:", table, NULL)) != -1) {
+		if (hmr_common_opt(c, help))
+			continue;
+		switch (c) {
+		case 'o': info.out = optarg; break;
+		case 1: info.frames = true; break;
+		case 2: info.json = true; break;
+		case 3: info.salvage = true; break;
+		case 4: info.verify = true; break;
+		case 5: info.max_frame = hmr_opt_frame("--max-frame", optarg); break;
+		default: hmr_bad_option(argv);
+		}
+	}
+	if (argc - optind > 1)
+		hmr_usage_die("one file at a time");
+	if (optind < argc && strcmp(argv[optind], "-"))
+		info.in = argv[optind];
+	if (info.salvage && (info.frames || info.json || info.verify))
+		hmr_usage_die("--salvage goes with no other mode");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
+	int in, out;
+
+	hmr_prog_init(argc, argv, usage);
+	options(argc, argv);
+	if (info.salvage) {
+		st = salvage(info.in, info.out, &e);
+	} else {
+		in = hmr_open_in(info.in);
+		out = hmr_open_out(info.out);
+		if (!(info.f = fdopen(out, "w")))
+			hmr_die(HMR_EXIT_FAIL, "out of memory");
+		st = report(in, info.in ? info.in : "standard input", &e);
+		if (ferror(info.f) | fclose(info.f))
+			hmr_die(HMR_EXIT_FAIL, "%s: write failed",
+				info.out ? info.out : "standard output");
+	}
+	if (st)
+		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));
+	return HMR_EXIT_OK;
+}
