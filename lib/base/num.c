@@ -162,8 +162,13 @@ hmr_fmt_f32(char *out, float v)
 				n = nearbyint(a * pow10_tab[dec]);
 				back = n / pow10_tab[dec];
 			}
-			if ((float)back == fabsf(v) && !near_middle(back))
-				return neg + put_scaled(out, (uint64_t)n, dec);
+			if ((float)back != fabsf(v) || near_middle(back))
+				continue;
+			uint64_t u = (uint64_t)n;
+
+			for (; dec > 0 && u % 10 == 0; dec--)
+				u /= 10;	/* 0.00999… rounded up to 0.010 */
+			return neg + put_scaled(out, u, dec);
 		}
 	}
 	for (int p = 1; p <= 9; p++) {
