@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Boxes to bodies; see mesher.h. What it owns: who is looked at, the crops, the
+ * rows of the tables. The networks are poser.c's, the fit is lib/body's.
+ */
+#include "detect/mesher.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "body/fit.h"
+
+_Static_assert(HMR_BODY_JOINTS == HMR_POSE_JOINTS && HMR_BODY_SHAPES == HMR_SHAPE &&
+	       HMR_BODY_POINTS == HMR_JOINTS && HMR_BODY_LANDMARKS == HMR_LANDMARKS,
+	       "bodies and stream tables have the same rows");
+
+struct hmr_mesher {
+	struct hmr_mesher_options o;
+	const struct hmr_body *body;
+	struct hmr_poser *poser;
+	struct hmr_fit *fit;
+	struct hmr_pose_work *work;
+	struct hmr_appearance *look;
+	size_t bytes;
+	/* [pose.max_people] each */
+	struct hmr_crop *crop;
+	struct hmr_landmark_row *landmarks;
+	struct hmr_body_row *bodies;
+	uint32_t *person;
+	float *colours;
+	float *vertices;
+};
+
+static void *
+array(struct hmr_mesher *m, size_t each)
+{
+	m->bytes += m->o.pose.max_people * each;
+	return calloc(m->o.pose.max_people, each);
+}
+
+static enum hmr_status
+make_arrays(struct hmr_mesher *m, struct hmr_err *e)
+{
+	m->crop = array(m, sizeof(*m->crop));
+	m->landmarks = array(m, sizeof(*m->landmarks));
+	m->bodies = array(m, sizeof(*m->bodies));
+	m->person = array(m, sizeof(*m->person));
+	m->colours = array(m, HMR_APPEARANCE_VALUES * sizeof(float));
+	if (m->o.vertices)
+		m->vertices = array(m, hmr_body_vertices(m->body) * 3 * sizeof(float));
+	m->work = hmr_pose_work_new(m->body);
+	if (!m->crop || !m->landmarks || !m->bodies || !m->person || !m->colours ||
+	    (m->o.vertices && !m->vertices) || !m->work)
+		return hmr_fail(e, HMR_E_NOMEM, "bodies of %u people",
+				m->o.pose.max_people);
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *model,
+	       const struct hmr_body *body, const struct hmr_mesher_options *o,
+	       struct hmr_err *e)
+{
+	struct hmr_mesher *m;
+	enum hmr_status st;
+
+	*out = NULL;
+	if (!(m = calloc(1, sizeof(*m))))
+		return hmr_fail(e, HMR_E_NOMEM, "bodies");
+	m->o = *o;
+	m->body = body;
+	if ((st = hmr_poser_new(&m->poser, model, &o->pose, e)) ||
+	    (st = hmr_fit_new(&m->fit, body, e)) ||
+	    (st = hmr_appearance_new(&m->look, o->pose.width, o->pose.height, e)) ||
+	    (st = make_arrays(m, e))) {
+		hmr_mesher_free(m);
+		return st;
+	}
+	*out = m;
+	return HMR_OK;
+}
+
+void
+hmr_mesher_free(struct hmr_mesher *m)
+{
+	if (!m)
+		return;
+	hmr_poser_free(m->poser);
+	hmr_fit_free(m->fit);
+	hmr_appearance_free(m->look);
+	hmr_pose_work_free(m->work);
+	free(m->crop);
+	free(m->landmarks);
+	free(m->bodies);
+	free(m->person);
+	free(m->colours);
+	free(m->vertices);
+	free(m);
+}
+
+void
+hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
+		size_t *buffers)
+{
+	hmr_poser_plan(m->poser, net, buffers);
+	*buffers += m->bytes + hmr_appearance_bytes(m->look) + sizeof(*m);
+}
+
+const struct hmr_poser *
+hmr_mesher_poser(const struct hmr_mesher *m)
+{
+	return m->poser;
+}
+
+void
+hmr_camera_to_crop(const float camera[3], float focal, const float crop[3],
+		   uint32_t width, uint32_t height, float out[3])
+{
+	float bs = 2 * focal / camera[2];	/* side times s */
+
+	out[0] = bs / crop[2];
+	out[1] = camera[0] - 2 * (crop[0] - (float)width / 2) / bs;
+	out[2] = camera[1] - 2 * (crop[1] - (float)height / 2) / bs;
+}
+
+static int
+by_index(const struct hmr_mesher *m, uint32_t i)
+{
+	return i && m->landmarks[i - 1].person > m->landmarks[i].person;
+}
+
+/* Those of enough score; the best of them where there are too many. Their index
+ * goes to landmarks[].person, in rising order. Returns how many. */
+static uint32_t
+choose(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n,
+       uint32_t *over)
+{
+	struct hmr_landmark_row *l = m->landmarks;
+	uint32_t chosen = 0;
+
+	*over = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t weakest = 0;
+
+		if (!(people[i].score >= m->o.min_score))
+			continue;
+		if (chosen < m->o.pose.max_people) {
+			l[chosen++].person = i;
+			continue;
+		}
+		++*over;
+		for (uint32_t k = 1; k < chosen; k++)
+			if (people[l[k].person].score <= people[l[weakest].person].score)
+				weakest = k;
+		if (people[i].score > people[l[weakest].person].score)
+			l[weakest].person = i;
+	}
+	for (uint32_t i = 0; i < chosen; i++)
+		for (uint32_t k = i; by_index(m, k); k--) {
+			uint32_t swap = l[k].person;
+
+			l[k].person = l[k - 1].person;
+			l[k - 1].person = swap;
+		}
+	return chosen;
+}
+
+/* People whose box has no extent are not looked at: no network can. */
+static uint32_t
+make_crops(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t person = m->landmarks[i].person;
+		struct hmr_crop c;
+
+		hmr_poser_crop(people[person].box, &c);
+		if (!(c.side > 0) || !isfinite(c.side) || !isfinite(c.centre[0]) ||
+		    !isfinite(c.centre[1]))
+			continue;
+		m->crop[kept] = c;
+		m->landmarks[kept++].person = person;
+	}
+	return kept;
+}
+
+static void
+fill_row(struct hmr_body_row *row, const struct hmr_fit_output *f,
+	 const struct hmr_crop *c, const struct hmr_image *im, float focal,
+	 uint32_t person)
+{
+	row->person = person;
+	row->flags = HMR_BODY_CONF | HMR_BODY_FIT;
+	memcpy(row->pose, f->pose, sizeof(row->pose));
+	memcpy(row->shape, f->shape, sizeof(row->shape));
+	memcpy(row->camera, f->camera, sizeof(row->camera));
+	memcpy(row->joints3d, f->joints3d, sizeof(row->joints3d));
+	memcpy(row->joints2d, f->joints2d, sizeof(row->joints2d));
+	memcpy(row->joint_conf, f->joint_conf, sizeof(row->joint_conf));
+	row->fit_error = f->fit_error;
+	row->focal = focal;
+	row->crop[0] = c->centre[0];
+	row->crop[1] = c->centre[1];
+	row->crop[2] = c->side;
+	hmr_camera_to_crop(f->camera, focal, row->crop, im->width, im->height,
+			   row->camera_crop);
+}
+
+/* The body of landmarks[i] into row k of the results. */
+static enum hmr_status
+fit_one(struct hmr_mesher *m, const struct hmr_image *im, const float box[4],
+	float focal, uint32_t i, uint32_t k, struct hmr_err *e)
+{
+	const struct hmr_landmark_row *l = &m->landmarks[i];
+	struct hmr_fit_input in = { .focal = focal,
+		.centre = { (float)im->width / 2, (float)im->height / 2 } };
+	struct hmr_body_row *row = &m->bodies[k];
+	struct hmr_fit_output f;
+	enum hmr_status st;
+
+	memcpy(in.image, l->image, sizeof(in.image));
+	memcpy(in.world, l->world, sizeof(in.world));
+	memcpy(in.box, box, sizeof(in.box));
+	if ((st = hmr_fit_run(m->fit, &in, &f, e)))
+		return hmr_fail_in(e, st, "person %u", l->person);
+	fill_row(row, &f, &m->crop[i], im, focal, l->person);
+	m->person[k] = l->person;
+	if (m->vertices)
+		hmr_body_pose(m->body, m->work, (const float (*)[9])row->pose,
+			      row->shape, (float (*)[3])(m->vertices +
+			      (size_t)k * hmr_body_vertices(m->body) * 3),
+			      NULL, NULL, NULL);
+	return hmr_appearance_run(m->look, im, &m->crop[i], l,
+				  m->colours + (size_t)k * HMR_APPEARANCE_VALUES, e);
+}
+
+enum hmr_status
+hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
+	       const struct hmr_person *people, uint32_t n, float focal,
+	       struct hmr_meshes *out, struct hmr_err *e)
+{
+	uint32_t seen, bodies = 0, over;
+	enum hmr_status st;
+
+	seen = make_crops(m, people, choose(m, people, n, &over));
+	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)))
+		return st;
+	for (uint32_t i = 0; i < seen; i++) {
+		if (!(m->landmarks[i].flag >= HMR_MESH_FLAG))
+			continue;
+		if ((st = fit_one(m, im, people[m->landmarks[i].person].box, focal, i,
+				  bodies++, e)))
+			return st;
+	}
+	out->seen = seen;
+	out->n = bodies;
+	out->over = over;
+	out->landmarks = m->landmarks;
+	out->bodies = m->bodies;
+	out->person = m->person;
+	out->colours = m->colours;
+	out->vertices = m->vertices;
+	return HMR_OK;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * BlazePose: crops in, landmarks out; see poser.h. The heat map and the
+ * segmentation are not computed. The network's 2D depth is on a scale of its own
+ * and is not used: depth comes from the metric points.
+ */
+#include "detect/poser.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POINTS 39		/* 33 of the body, 2 of the crop, 4 unused */
+#define FIELDS 5		/* x y z, visibility and presence as logits */
+
+static const char *const outputs[] = { "ld_3d", "world_3d", "output_poseflag",
+	NULL };
+static const uint32_t batches[] = { 1, 2, 4, 8, 0 };
+#define BATCH_MAX 8
+
+struct hmr_poser {
+	struct hmr_net *net;
+	struct hmr_sampler *sampler;
+	float *input;			/* [BATCH_MAX][side][side][3], R G B in 0..1 */
+	uint32_t side;			/* pixels */
+};
+
+static enum hmr_status
+check_output(struct hmr_net *n, const char *name, int64_t size, struct hmr_err *e)
+{
+	struct hmr_dims d;
+
+	if (!hmr_net_output(n, name, &d))
+		return hmr_fail(e, HMR_E_MODEL, "no output %s", name);
+	if (d.n != 2 || d.d[1] != size)
+		return hmr_fail(e, HMR_E_MODEL, "output %s has not %d numbers", name,
+				(int)size);
+	return HMR_OK;
+}
+
+static enum hmr_status
+open_net(struct hmr_poser *p, const struct hmr_model *m,
+	 const struct hmr_poser_options *o, struct hmr_err *e)
+{
+	struct hmr_net_options no = { .device = o->device,
+		.precision = o->precision, .threads = o->threads,
+		.outputs = outputs, .batches = batches };
+	struct hmr_dims d;
+	enum hmr_status st;
+
+	no.input.n = 4;
+	no.input.d[0] = BATCH_MAX;
+	if ((st = hmr_net_new(&p->net, m, &no, e)))
+		return st;
+	p->input = hmr_net_input(p->net, NULL, &d);
+	if (!p->input || d.n != 4 || d.d[0] != BATCH_MAX || d.d[1] != d.d[2] ||
+	    d.d[1] < 1 || d.d[1] > 4096 || d.d[3] != 3)
+		return hmr_fail(e, HMR_E_MODEL, "input is not square RGB pixels");
+	p->side = (uint32_t)d.d[1];
+	if ((st = check_output(p->net, outputs[0], POINTS * FIELDS, e)) ||
+	    (st = check_output(p->net, outputs[1], POINTS * 3, e)) ||
+	    (st = check_output(p->net, outputs[2], 1, e)))
+		return st;
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr_poser_new(struct hmr_poser **out, const struct hmr_model *m,
+	      const struct hmr_poser_options *o, struct hmr_err *e)
+{
+	struct hmr_poser *p;
+	enum hmr_status st;
+
+	*out = NULL;
+	if (strcmp(hmr_model_kind(m), "pose"))
+		return hmr_fail(e, HMR_E_MODEL, "%s: is a model of kind \"%s\", "
+				"a pose network is needed", hmr_model_name(m),
+				hmr_model_kind(m));
+	if (!(p = calloc(1, sizeof(*p))))
+		return hmr_fail(e, HMR_E_NOMEM, "pose network");
+	if ((st = open_net(p, m, o, e)))
+		hmr_fail_in(e, st, "%s", hmr_model_name(m));
+	else
+		st = hmr_sampler_new(&p->sampler, o->width, o->height, p->side,
+				     p->side, e);
+	if (st) {
+		hmr_poser_free(p);
+		return st;
+	}
+	*out = p;
+	return HMR_OK;
+}
+
+void
+hmr_poser_free(struct hmr_poser *p)
+{
+	if (!p)
+		return;
+	hmr_net_free(p->net);
+	hmr_sampler_free(p->sampler);
+	free(p);
+}
+
+void
+hmr_poser_plan(const struct hmr_poser *p, struct hmr_net_plan *net,
+	       size_t *buffers)
+{
+	hmr_net_plan(p->net, net);
+	*buffers = hmr_sampler_bytes(p->sampler) + sizeof(*p);
+}
+
+const char *
+hmr_poser_backend(const struct hmr_poser *p)
+{
+	return hmr_net_backend(p->net);
+}
+
+const char *
+hmr_poser_precision(const struct hmr_poser *p)
+{
+	return hmr_net_precision(p->net);
+}
+
+void
+hmr_poser_crop(const float box[4], struct hmr_crop *out)
+{
+	float w = box[2] - box[0], h = box[3] - box[1];
+
+	out->centre[0] = (box[0] + box[2]) / 2;
+	out->centre[1] = (box[1] + box[3]) / 2;
+	out->side = HMR_POSER_CROP * (w > h ? w : h);
+	out->angle = 0;
+}
+
+static float
+sigmoid(float x)
+{
+	return 1 / (1 + expf(-x));
+}
+
+/* One crop's outputs, back to the image and to the camera's axes. */
+static void
+read_landmarks(const struct hmr_poser *p, const struct hmr_crop *c,
+	       const float ld[POINTS][FIELDS], const float world[POINTS][3],
+	       struct hmr_landmark_row *out)
+{
+	float sn = sinf(c->angle), cs = cosf(c->angle), side = (float)p->side;
+
+	for (int i = 0; i < HMR_LANDMARKS; i++) {
+		hmr_crop_point(c, ld[i][0] / side, ld[i][1] / side, out->image[i]);
+		out->image[i][2] = sigmoid(ld[i][3]);
+		out->world[i][0] = cs * world[i][0] - sn * world[i][1];
+		out->world[i][1] = sn * world[i][0] + cs * world[i][1];
+		out->world[i][2] = world[i][2];
+	}
+}
+
+static enum hmr_status
+run_batch(struct hmr_poser *p, const struct hmr_image *im,
+	  const struct hmr_crop *crop, uint32_t n, struct hmr_landmark_row *out,
+	  struct hmr_err *e)
+{
+	struct hmr_raster r = { .step = 3, .pitch = (size_t)p->side * 3,
+		.width = p->side, .height = p->side, .scale = { 1, 1, 1 } };
+	const float *ld, *world, *flag;
+	struct hmr_dims d;
+	enum hmr_status st;
+
+	for (uint32_t i = 0; i < n; i++) {
+		for (int c = 0; c < 3; c++)
+			r.channel[c] = p->input + i * r.pitch * p->side + c;
+		if ((st = hmr_sample_crop(p->sampler, im, &crop[i], &r, e)))
+			return st;
+	}
+	if ((st = hmr_net_run(p->net, n, e)))
+		return st;
+	ld = hmr_net_output(p->net, outputs[0], &d);
+	world = hmr_net_output(p->net, outputs[1], &d);
+	flag = hmr_net_output(p->net, outputs[2], &d);
+	for (uint32_t i = 0; i < n; i++) {
+		out[i].flag = flag[i];
+		read_landmarks(p, &crop[i],
+			       (const float (*)[FIELDS])(ld + (size_t)i * POINTS * FIELDS),
+			       (const float (*)[3])(world + (size_t)i * POINTS * 3),
+			       &out[i]);
+	}
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr_poser_run(struct hmr_poser *p, const struct hmr_image *im,
+	      const struct hmr_crop *crop, uint32_t n,
+	      struct hmr_landmark_row *out, struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	while (n) {
+		uint32_t now = BATCH_MAX;
+
+		while (now > n)
+			now /= 2;
+		if ((st = run_batch(p, im, crop, now, out, e)))
+			return st;
+		crop += now;
+		out += now;
+		n -= now;
+	}
+	return HMR_OK;
+}
