@@ -30,7 +30,6 @@ PARTS_hmr-mesh := detect body nn import
 PARTS_hmr-assoc := track body import
 PARTS_hmr-render := render track body media import
 PARTS_hmr-export := export render track body media import
-PARTS_hmr-info := track
 PARTS_hmr-model := import nn body
 PARTS_hmr-eval := track
 COMMON_PARTS := image stream base
