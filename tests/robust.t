@@ -36,8 +36,11 @@ stage() {
 	esac
 }
 
+# shellcheck disable=SC2317	# called through fails
 full() { stage "$@" >/dev/full; }
+# shellcheck disable=SC2317
 closed_stdout() { stage "$@" >&-; }
+# shellcheck disable=SC2317
 closed_stdin() { stage "$@" <&-; }
 
 # ends_in FILE STAGE TEXT: a stream or JSON Lines whose end tells the cause.
