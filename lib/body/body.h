@@ -29,15 +29,23 @@ hmr_body_mannequin(struct hmr_body **out, struct hmr_err *e);
 HMR_MUST_USE enum hmr_status
 hmr_body_open(struct hmr_body **out, const char *name, struct hmr_err *e);
 void hmr_body_free(struct hmr_body *b);
+HMR_MUST_USE enum hmr_status	/* its model file, byte for byte */
+hmr_body_write(const struct hmr_body *b, const char *path, struct hmr_err *e);
 
 const char *hmr_body_name(const struct hmr_body *b);
 const char *hmr_body_sha256(const struct hmr_body *b);	/* of its model file */
 uint32_t hmr_body_vertices(const struct hmr_body *b);
 uint32_t hmr_body_faces(const struct hmr_body *b);
 const uint32_t *hmr_body_face_list(const struct hmr_body *b);	/* [faces][3], counter-clockwise from outside */
+/* A coarser surface for drawing many people: the first vertices of the same body
+ * and faces of its own. A body without one gives the full surface. */
+uint32_t hmr_body_light_vertices(const struct hmr_body *b);
+uint32_t hmr_body_light_faces(const struct hmr_body *b);
+const uint32_t *hmr_body_light_face_list(const struct hmr_body *b);
 const int *hmr_body_parents(const struct hmr_body *b);	/* [24], root -1 */
 const char *hmr_body_joint_name(int joint);		/* of 24 */
 const char *hmr_body_point_name(int point);		/* of 44 */
+const char *hmr_body_landmark_name(int landmark);	/* of 33 */
 const char *hmr_body_shape_name(const struct hmr_body *b, int i);
 /* Edges of the 44 points that draw a skeleton: [n][2]. */
 const uint8_t (*hmr_body_edges(int *n))[2];
@@ -54,5 +62,10 @@ void hmr_body_pose(const struct hmr_body *b, struct hmr_pose_work *w,
 		   const float pose[HMR_BODY_JOINTS][9],
 		   const float shape[HMR_BODY_SHAPES], float (*vertices)[3],
 		   float (*joints)[3], float (*points)[3], float (*landmarks)[3]);
+/* The first n vertices alone. */
+void hmr_body_pose_vertices(const struct hmr_body *b, struct hmr_pose_work *w,
+			    const float pose[HMR_BODY_JOINTS][9],
+			    const float shape[HMR_BODY_SHAPES],
+			    float (*vertices)[3], uint32_t n);
 
 #endif

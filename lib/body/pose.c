@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Posing: rest joints of a shape, the kinematic chain, linear blend skinning of
+ * the vertices, and the fixed points without the vertices. No allocation; the
+ * shaped surface is kept in the work space while the shape stays the same.
+ */
+#include "body/body_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct hmr_pose_work {
+	float shape[HMR_BODY_SHAPES];
+	uint32_t shaped;		/* vertices valid in at for that shape */
+	float *at;			/* [verts][3] */
+};
+
+struct hmr_pose_work *
+hmr_pose_work_new(const struct hmr_body *b)
+{
+	struct hmr_pose_work *w = calloc(1, sizeof(*w));
+
+	if (w && !(w->at = malloc((size_t)b->verts * 3 * sizeof(float)))) {
+		free(w);
+		w = NULL;
+	}
+	return w;
+}
+
+void
+hmr_pose_work_free(struct hmr_pose_work *w)
+{
+	if (!w)
+		return;
+	free(w->at);
+	free(w);
+}
+
+void
+body_joints(const struct hmr_body *b, const float shape[HMR_BODY_SHAPES],
+	    float out[HMR_BODY_JOINTS][3])
+{
+	memcpy(out, b->joint, sizeof(b->joint));
+	for (int s = 0; s < HMR_BODY_SHAPES; s++)
+		for (int j = 0; j < HMR_BODY_JOINTS; j++)
+			for (int k = 0; k < 3; k++)
+				out[j][k] += shape[s] * b->joint_dir[s][j][k];
+}
+
+static void
+mul33(const float a[9], const float b[9], float out[9])
+{
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3; k++)
+			out[3 * i + k] = a[3 * i] * b[k] + a[3 * i + 1] * b[3 + k] +
+					 a[3 * i + 2] * b[6 + k];
+}
+
+void
+body_chain(const struct hmr_body *b, const float rest[HMR_BODY_JOINTS][3],
+	   const float pose[HMR_BODY_JOINTS][9], float r[HMR_BODY_JOINTS][9],
+	   float t[HMR_BODY_JOINTS][3])
+{
+	memcpy(r[0], pose[0], sizeof(r[0]));
+	memcpy(t[0], rest[0], sizeof(t[0]));
+	for (int j = 1; j < HMR_BODY_JOINTS; j++) {
+		int p = b->parent[j];
+		float d[3];
+		mul33(r[p], pose[j], r[j]);
+		for (int k = 0; k < 3; k++)
+			d[k] = rest[j][k] - rest[p][k];
+		for (int k = 0; k < 3; k++)
+			t[j][k] = t[p][k] + r[p][3 * k] * d[0] +
+				  r[p][3 * k + 1] * d[1] + r[p][3 * k + 2] * d[2];
+	}
+}
+
+/* What each joint does to points of the rest pose. */
+static void
+bones(const float rest[HMR_BODY_JOINTS][3], float r[HMR_BODY_JOINTS][9],
+      float t[HMR_BODY_JOINTS][3], struct body_bone out[HMR_BODY_JOINTS])
+{
+	for (int j = 0; j < HMR_BODY_JOINTS; j++)
+		for (int i = 0; i < 3; i++) {
+			const float *a = r[j] + 3 * i;
+			memcpy(out[j].m[i], a, 3 * sizeof(float));
+			out[j].m[i][3] = t[j][i] - a[0] * rest[j][0] -
+				a[1] * rest[j][1] - a[2] * rest[j][2];
+		}
+}
+
+/* The first n vertices of the shaped rest surface. */
+static void
+shape_surface(const struct hmr_body *b, struct hmr_pose_work *w,
+	      const float shape[HMR_BODY_SHAPES], uint32_t n)
+{
+	size_t len = (size_t)n * 3;
+
+	if (w->shaped >= n && !memcmp(w->shape, shape, sizeof(w->shape)))
+		return;
+	memcpy(w->at, b->rest, len * sizeof(float));
+	for (int s = 0; s < HMR_BODY_SHAPES; s++) {
+		const float *d = b->dir + (size_t)s * b->verts * 3, f = shape[s];
+		float *to = w->at;
+		if (f == 0)
+			continue;
+		for (size_t i = 0; i < len; i++)
+			to[i] += f * d[i];
+	}
+	memcpy(w->shape, shape, sizeof(w->shape));
+	w->shaped = n;
+}
+
+static void
+skin(const struct hmr_body *b, const float *at,
+     const struct body_bone bone[HMR_BODY_JOINTS], float (*out)[3], uint32_t n)
+{
+	for (uint32_t v = 0; v < n; v++) {
+		const float *w = b->weight + 4 * (size_t)v, *p = at + 3 * (size_t)v;
+		const uint8_t *j = b->weight_joint + 4 * (size_t)v;
+		const float *m = &bone[j[0]].m[0][0];
+		float sum[12];
+
+		if (w[1] != 0) {
+			for (int i = 0; i < 12; i++)
+				sum[i] = w[0] * m[i];
+			for (int k = 1; k < 4 && w[k] != 0; k++) {
+				m = &bone[j[k]].m[0][0];
+				for (int i = 0; i < 12; i++)
+					sum[i] += w[k] * m[i];
+			}
+			m = sum;
+		}
+		for (int i = 0; i < 3; i++)
+			out[v][i] = m[4 * i] * p[0] + m[4 * i + 1] * p[1] +
+				    m[4 * i + 2] * p[2] + m[4 * i + 3];
+	}
+}
+
+static void
+fixed(const struct hmr_body *b, const float shape[HMR_BODY_SHAPES],
+      const struct body_bone bone[HMR_BODY_JOINTS], int from, int n,
+      float (*out)[3])
+{
+	for (int i = 0; i < n; i++) {
+		out[i][0] = out[i][1] = out[i][2] = 0;
+		for (uint32_t k = b->entry_start[from + i];
+		     k < b->entry_start[from + i + 1]; k++) {
+			const struct body_entry *q = &b->entry[k];
+			const struct body_bone *m = &bone[q->joint];
+			float c[3] = { q->c[0], q->c[1], q->c[2] };
+			for (int s = 0; s < HMR_BODY_SHAPES; s++)
+				for (int a = 0; a < 3; a++)
+					c[a] += shape[s] * q->d[s][a];
+			for (int a = 0; a < 3; a++)
+				out[i][a] += m->m[a][0] * c[0] + m->m[a][1] * c[1] +
+					m->m[a][2] * c[2] + m->m[a][3] * q->s;
+		}
+	}
+}
+
+void
+hmr_body_pose(const struct hmr_body *b, struct hmr_pose_work *w,
+	      const float pose[HMR_BODY_JOINTS][9],
+	      const float shape[HMR_BODY_SHAPES], float (*vertices)[3],
+	      float (*joints)[3], float (*points)[3], float (*landmarks)[3])
+{
+	float rest[HMR_BODY_JOINTS][3], r[HMR_BODY_JOINTS][9];
+	float t[HMR_BODY_JOINTS][3];
+	struct body_bone bone[HMR_BODY_JOINTS];
+
+	body_joints(b, shape, rest);
+	body_chain(b, rest, pose, r, t);
+	bones(rest, r, t, bone);
+	if (joints)
+		memcpy(joints, t, sizeof(t));
+	if (points)
+		fixed(b, shape, bone, 0, HMR_BODY_POINTS, points);
+	if (landmarks)
+		fixed(b, shape, bone, HMR_BODY_POINTS, HMR_BODY_LANDMARKS, landmarks);
+	if (vertices) {
+		shape_surface(b, w, shape, b->verts);
+		skin(b, w->at, bone, vertices, b->verts);
+	}
+}
+
+void
+hmr_body_pose_vertices(const struct hmr_body *b, struct hmr_pose_work *w,
+		       const float pose[HMR_BODY_JOINTS][9],
+		       const float shape[HMR_BODY_SHAPES], float (*vertices)[3],
+		       uint32_t n)
+{
+	float rest[HMR_BODY_JOINTS][3], r[HMR_BODY_JOINTS][9];
+	float t[HMR_BODY_JOINTS][3];
+	struct body_bone bone[HMR_BODY_JOINTS];
+
+	if (n > b->verts)
+		n = b->verts;
+	body_joints(b, shape, rest);
+	body_chain(b, rest, pose, r, t);
+	bones(rest, r, t, bone);
+	shape_surface(b, w, shape, n);
+	skin(b, w->at, bone, vertices, n);
+}
