@@ -96,7 +96,7 @@ f=$T/fixture
 provide() {
 	[ ! -e "$1" ] || return 0
 	case $1 in
-	/* | *\** | -*) return ;;
+	/* | *\** | -* | no-such-*) return ;;
 	esac
 	case $1 in
 	*/*.*) mkdir -p "${1%/*}" ;;
