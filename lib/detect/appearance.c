@@ -155,10 +155,15 @@ hmr_appearance_run(struct hmr_appearance *a, const struct hmr_image *im,
 		for (int c = 0; c < 2; c++)
 			p[i][c] = (l->image[i][c] - crop->centre[c]) * unit + SIDE / 2;
 	for (int c = 0; c < 2; c++) {
-		upper.a[c] = (p[SHOULDER][c] + p[SHOULDER + 1][c]) / 2;
-		upper.b[c] = (p[HIP][c] + p[HIP + 1][c]) / 2;
+		float neck = (p[SHOULDER][c] + p[SHOULDER + 1][c]) / 2;
+		float hip = (p[HIP][c] + p[HIP + 1][c]) / 2;
+
+		/* Ends drawn in: the bone's own width reaches beyond them. */
+		upper.a[c] = neck + 0.15f * (hip - neck);
+		upper.b[c] = neck + 0.75f * (hip - neck);
 		for (int side = 0; side < 2; side++) {
-			lower[side].a[c] = p[HIP + side][c];
+			lower[side].a[c] = p[HIP + side][c] + 0.25f *
+				(p[KNEE + side][c] - p[HIP + side][c]);
 			lower[side].b[c] = lower[2 + side].a[c] = p[KNEE + side][c];
 			lower[2 + side].b[c] = p[ANKLE + side][c];
 		}
@@ -167,9 +172,9 @@ hmr_appearance_run(struct hmr_appearance *a, const struct hmr_image *im,
 	inside[2] = inside[0] + (float)im->width * unit;
 	inside[3] = inside[1] + (float)im->height * unit;
 	/* A bent or foreshortened trunk is no thinner for it. */
-	trunk = fmaxf(hypotf(upper.b[0] - upper.a[0], upper.b[1] - upper.a[1]),
+	trunk = fmaxf(hypotf(upper.b[0] - upper.a[0], upper.b[1] - upper.a[1]) / 0.6f,
 		      0.15f * SIDE);
-	part(a, &upper, 1, 0.2f * trunk, inside, out);
+	part(a, &upper, 1, 0.15f * trunk, inside, out);
 	part(a, lower, 4, 0.1f * trunk, inside, out + HMR_APPEARANCE_BINS);
 	return HMR_OK;
 }

@@ -1,0 +1,127 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# hmr-detect: options, models, and the people it finds in vtest.avi.
+. "${0%/*}/lib.sh"
+need hmr-detect hmr-decode hmr-info ffmpeg
+py=/usr/bin/python3
+[ -x $py ] || py=python3
+$py -c 'import numpy' 2>/dev/null || skip_all "no numpy"
+rows() { $py "$ROOT/tests/tool/rows.py" "$@"; }
+
+stream "$T/small.hmr" 3 96x64
+
+# --- the command line ---------------------------------------------------------
+for o in '--score 2' '--score x' '--score 0' '--nms -1' '--nms 1.5' '--max-people 0' \
+    '--max-people 4097' '--min-size -3' '--precision f99' '-j many' '-m'; do
+	# shellcheck disable=SC2086 # an option and its value
+	expect 2 "$o" hmr-detect "$T/small.hmr" $o
+done
+
+# --- models -------------------------------------------------------------------
+mkdir "$T/none"
+HMR_MODELS=$T/none fails 1 "no model" hmr-detect "$T/small.hmr"
+like "$T/err" "$T/none.*hmr-model import|$T/none.*make" "it says where it looked and how to get one"
+cp "$T/out" "$T/failed.hmr"
+fails 3 "its output says so too" hmr-info "$T/failed.hmr"
+fails 1 "no such model file" hmr-detect -m "$T/none/x.safetensors" "$T/small.hmr"
+echo 'no model' >"$T/text.safetensors"
+fails 1 "a file that is no model" hmr-detect -m "$T/text.safetensors" "$T/small.hmr"
+
+if ! have_models nanodet; then
+	skip "detection" "no models: 'make models' fetches them"
+	finish
+fi
+if have_models blazepose-lite; then
+	fails 1 "a model of the wrong kind" hmr-detect -m blazepose-lite "$T/small.hmr"
+	like "$T/err" 'detector' "it says what is needed"
+fi
+
+# --- small images, and streams without any -------------------------------------
+for s in 1x1 3x200 700x2 96x64; do
+	stream "$T/s.hmr" 2 $s
+	expect 0 "frames of $s" hmr-detect -o "$T/d.hmr" "$T/s.hmr"
+	expect 0 "… are whole" hmr-info --verify "$T/d.hmr"
+done
+expect 2 "the same file in and out" hmr-detect -o "$T/d.hmr" "$T/d.hmr"
+expect 0 "as a filter" sh -c 'hmr-detect <"$1" >"$2"' - "$T/small.hmr" "$T/d.hmr"
+run hmr-info --json "$T/d.hmr"
+like "$T/out" '"model_sha256": *"[0-9a-f]{64}"' "the header names the model by its SHA-256"
+like "$T/out" '"precision": *"f32"' "… and the precision"
+
+if ! have_vtest; then
+	skip "people" "no vtest.avi: 'make demo' fetches it"
+	finish
+fi
+
+# --- people -------------------------------------------------------------------
+# Frame 240 against boxes of an independent implementation (OpenCV's resampling,
+# another executor). The limit is in pixels; the largest observed is 0.9.
+hmr-decode -q -z 0 --start 24 --frames 1 -o "$T/v240.hmr" "$HMR_VTEST"
+expect 0 "vtest.avi, frame 240" hmr-detect -z 0 -o "$T/p240.hmr" "$T/v240.hmr"
+rows people "$T/p240.hmr" >"$T/people"
+is "$(cut -d ' ' -f 1 "$T/people" | sort -u)" 240 "its number is 240"
+printf '%s\n' '658.1 269.2 706.7 379.1' '612.5 200.0 641.2 279.5' \
+    '449.8 250.5 481.4 352.3' | rows nearest "$T/p240.hmr" 0.7 >"$T/gaps"
+awk '$1 > 2.5 { bad = 1 } END { exit bad || NR != 3 }' "$T/gaps"
+ok $? "three people are where they should be" || notefile "$T/gaps"
+awk '$6 > last && NR > 1 { bad = 1 } { last = $6 }
+     $2 < 0 || $3 < 0 || $4 > 768 || $5 > 576 || $2 >= $4 || $3 >= $5 || $6 < 0.3 { bad = 1 }
+     END { exit bad }' "$T/people"
+ok $? "the best come first, inside the image, of enough score" || notefile "$T/people"
+
+n=$(wc -l <"$T/people")
+run hmr-detect -z 0 --max-people 2 -o "$T/two.hmr" "$T/v240.hmr"
+rows people "$T/two.hmr" >"$T/two"
+head -n 2 "$T/people" | cmp -s - "$T/two"
+ok $? "--max-people 2 keeps the best two"
+is "$(grep -c "more than --max-people 2" "$T/err")" 1 "and warns once"
+run hmr-detect -q --max-people 2 -o "$T/two.hmr" "$T/v240.hmr"
+is "$(wc -c <"$T/err")" 0 "-q does not warn"
+hmr-detect -z 0 --score 0.6 -o "$T/sure.hmr" "$T/v240.hmr"
+rows people "$T/sure.hmr" >"$T/sure"
+awk '$6 >= 0.6' "$T/people" | cmp -s - "$T/sure"
+ok $? "--score 0.6 is those of 0.6 and more"
+hmr-detect -z 0 --min-size 100 -o "$T/large.hmr" "$T/v240.hmr"
+rows people "$T/large.hmr" >"$T/large"
+awk '$4 - $2 >= 100 || $5 - $3 >= 100' "$T/people" | cmp -s - "$T/large"
+ok $? "--min-size 100 is those as long"
+[ "$(wc -l <"$T/large")" -lt "$n" ]
+ok $? "… and that leaves some out"
+
+# A second run replaces the people of the first.
+hmr-detect -q -z 0 --max-people 1 -o "$T/one.hmr" "$T/v240.hmr"
+hmr-detect -z 0 -o "$T/again.hmr" "$T/one.hmr"
+rows people "$T/again.hmr" | cmp -s - "$T/people"
+ok $? "people that were there are replaced"
+
+# Larger than the small scale is for: a person of 0.6 of the height.
+ffmpeg -nostdin -v error -ss 24 -i "$HMR_VTEST" -frames:v 1 -vf crop=240:180:560:230 \
+    -y "$T/close.png" </dev/null
+hmr-decode -q "$T/close.png" | hmr-detect -z 0 -o "$T/close.hmr"
+rows people "$T/close.hmr" >"$T/close"
+awk '$6 > 0.5 && $5 - $3 > 0.5 * 180 { found = 1 } END { exit !found }' "$T/close"
+ok $? "a large person" || notefile "$T/close"
+
+# --- parts equal the whole ------------------------------------------------------
+hmr-decode -q --start 30 --frames 6 -z 0 "$HMR_VTEST" | hmr-detect -z 0 -o "$T/whole.hmr"
+for s in 30.0 30.3; do
+	hmr-decode -q --start $s --frames 3 -z 0 "$HMR_VTEST" | hmr-detect -z 0
+done >"$T/parts.hmr"
+rows frames "$T/whole.hmr" >"$T/a"
+rows frames "$T/parts.hmr" >"$T/b"
+is "$(wc -l <"$T/a")" 6 "six frames"
+same "$T/a" "$T/b" "two parts joined by cat hold the same frames"
+hmr-decode -q --start 30 --frames 6 -z 0 "$HMR_VTEST" | hmr-detect -j 1 -z 0 -o "$T/j1.hmr"
+rows people "$T/whole.hmr" | cut -d . -f 1 >"$T/a"
+rows people "$T/j1.hmr" | cut -d . -f 1 >"$T/b"
+is "$(wc -l <"$T/b")" "$(wc -l <"$T/a")" "one thread finds as many"
+
+# --- wrong order ----------------------------------------------------------------
+if have hmr-mesh && have_models; then
+	hmr-mesh -q "$T/p240.hmr" | hmr-detect 2>"$T/err" >"$T/o.hmr"
+	is "$(one_line "$T/err" && grep -c 'no image: hmr-detect needs hmr-decode' "$T/err")" 1 \
+	    "a stream without images says what it needs"
+	fails 3 "and its output fails" hmr-info "$T/o.hmr"
+fi
+finish
