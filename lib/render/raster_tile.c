@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling a tile's samples from triangles. Eight samples are worked on at once
+ * in vectors of the compiler's own kind; the same text is compiled for the plain
+ * processor and for AVX2. Edges are integers and floats are neither fused nor
+ * reordered (-ffp-contract=off), so both give the same bits.
+ *
+ * Triangles of up to 64 px, all but a few, have edges that fit 32 bits. Larger
+ * ones take the 64-bit path, a sample at a time.
+ */
+#include <string.h>
+
+#include "render/raster_tile.h"
+
+#define SMALL (64 * SUB)
+#define INLINE static inline __attribute__((always_inline))
+#define BLEND(m, a, b) (((m) & (a)) | (~(m) & (b)))
+
+typedef int32_t v8i __attribute__((vector_size(32)));
+typedef float v8f __attribute__((vector_size(32)));
+typedef int64_t v4q __attribute__((vector_size(32)));
+
+/* Where in a pixel the samples lie, 1/SUB px from its centre: no two share a
+ * row or a column, so edges near the axes too have eight steps. */
+#define SAMPLE_X { 16, -16, 80, -48, -80, -112, 48, 112 }
+#define SAMPLE_Y { -48, 48, 16, -80, 80, -16, 112, -112 }
+#define REACH 112
+
+/* An edge from a to b: positive to the inside. */
+struct edge {
+	int64_t dx, dy;
+	int32_t bias;		/* -1 where samples on the edge belong to the neighbour */
+};
+
+static inline struct edge
+edge_of(const struct raster_vertex *a, const struct raster_vertex *b)
+{
+	struct edge e = { (int64_t)b->x - a->x, (int64_t)b->y - a->y, 0 };
+
+	/* left edges go up the screen, top edges go right */
+	e.bias = e.dy < 0 || (e.dy == 0 && e.dx > 0) ? 0 : -1;
+	return e;
+}
+
+static inline int32_t
+min3(int32_t a, int32_t b, int32_t c)
+{
+	int32_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+static inline int32_t
+max3(int32_t a, int32_t b, int32_t c)
+{
+	int32_t m = a > b ? a : b;
+
+	return m > c ? m : c;
+}
+
+/* Pixels that hold a sample between two coordinates. SUB is a power of two and
+ * the shift of a negative number goes down on every compiler we build with. */
+static inline int32_t
+first_px(int32_t v)
+{
+	return (v - SUB / 2 - REACH + SUB - 1) >> 8;
+}
+
+static inline int32_t
+last_px(int32_t v)
+{
+	return (v - SUB / 2 + REACH) >> 8;
+}
+
+struct setup {
+	const struct raster_vertex *a, *b, *c;	/* inside is positive */
+	struct edge ab, bc, ca;
+	float inv_area;
+	int32_t x0, x1, y0, y1;			/* pixels, inclusive */
+	uint32_t mesh;				/* shifted into place */
+	bool small;
+};
+
+/* false: nothing to draw. */
+INLINE bool
+setup(struct setup *t, const struct raster_band *band,
+      const struct raster_vertex *v0, const struct raster_vertex *v1,
+      const struct raster_vertex *v2, uint32_t mesh)
+{
+	int32_t x0 = min3(v0->x, v1->x, v2->x), x1 = max3(v0->x, v1->x, v2->x);
+	int32_t y0 = min3(v0->y, v1->y, v2->y), y1 = max3(v0->y, v1->y, v2->y);
+	int64_t area;
+
+	area = ((int64_t)v2->x - v0->x) * ((int64_t)v1->y - v0->y) -
+	       ((int64_t)v2->y - v0->y) * ((int64_t)v1->x - v0->x);
+	if (area <= 0)
+		return false;
+	t->x0 = first_px(x0) > 0 ? first_px(x0) : 0;
+	t->x1 = last_px(x1) < band->width - 1 ? last_px(x1) : band->width - 1;
+	t->y0 = first_px(y0) > band->y0 ? first_px(y0) : band->y0;
+	t->y1 = last_px(y1) < band->y0 + TILE - 1 ? last_px(y1)
+						    : band->y0 + TILE - 1;
+	if (t->y1 >= band->height)
+		t->y1 = band->height - 1;
+	if (t->x0 > t->x1 || t->y0 > t->y1)
+		return false;
+	t->a = v0;
+	t->b = v2;
+	t->c = v1;
+	t->ab = edge_of(t->a, t->b);
+	t->bc = edge_of(t->b, t->c);
+	t->ca = edge_of(t->c, t->a);
+	t->inv_area = 1.0f / (float)area;
+	t->mesh = mesh << MESH_SHIFT;
+	t->small = x1 - x0 <= SMALL && y1 - y0 <= SMALL;
+	return true;
+}
+
+static void
+touch(struct raster_band *band, int32_t tile)
+{
+	struct raster_tile *t = &band->tile[tile];
+
+	memset(t->w, 0, sizeof(t->w));
+	memset(t->mark, 0, sizeof(t->mark));
+	if (band->count)
+		memset(t->hits, 0, sizeof(t->hits));
+	band->dirty[tile] = true;
+}
+
+/* The edge's value at the centre of pixel (x, y), with its bias. */
+static inline int64_t
+edge_at(const struct edge *e, const struct raster_vertex *a, int32_t x, int32_t y)
+{
+	int64_t px = (int64_t)x * SUB + SUB / 2 - a->x;
+	int64_t py = (int64_t)y * SUB + SUB / 2 - a->y;
+
+	return e->dx * py - e->dy * px + e->bias;
+}
+
+/* Vectors go by pointer: by value their place would depend on the processor. */
+INLINE void
+clamp_unit(v8f *v)
+{
+	const v8f one = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	v8i lo = *v > 0.0f, hi = *v < 1.0f;
+
+	*v = (v8f)(BLEND(hi, (v8i)*v, (v8i)one) & lo);
+}
+
+INLINE bool
+any(const v8i *m)
+{
+	v4q q = (v4q)*m;
+
+	return (q[0] | q[1] | q[2] | q[3]) != 0;
+}
+
+/* What is interpolated over the small triangle, at eight samples. */
+INLINE void
+put_samples(struct raster_tile *tile, int row, int col, const struct setup *t,
+	    const v8i *inside, const v8i *e_ab, const v8i *e_ca, bool count)
+{
+	float *dw = tile->w[row][col];
+	uint32_t *dm = tile->mark[row][col];
+	v8f ub = __builtin_convertvector(*e_ca, v8f) * t->inv_area;
+	v8f uc = __builtin_convertvector(*e_ab, v8f) * t->inv_area;
+	v8f w, nx, ny, old;
+	v8i mark, have, front;
+
+	clamp_unit(&ub);
+	clamp_unit(&uc);
+	w = t->a->w + ub * (t->b->w - t->a->w) + uc * (t->c->w - t->a->w);
+	memcpy(&old, dw, sizeof(old));
+	memcpy(&have, dm, sizeof(have));
+	front = *inside & (w > old);
+	nx = t->a->n[0] + ub * (t->b->n[0] - t->a->n[0]) +
+	     uc * (t->c->n[0] - t->a->n[0]);
+	ny = t->a->n[1] + ub * (t->b->n[1] - t->a->n[1]) +
+	     uc * (t->c->n[1] - t->a->n[1]);
+	mark = (v8i)__builtin_convertvector(nx * 511.0f + 512.5f, v8i) |
+	       (v8i)__builtin_convertvector(ny * 511.0f + 512.5f, v8i) << 10 |
+	       (int32_t)t->mesh;
+	w = (v8f)BLEND(front, (v8i)w, (v8i)old);
+	mark = BLEND(front, mark, have);
+	memcpy(dw, &w, sizeof(w));
+	memcpy(dm, &mark, sizeof(mark));
+	if (count)
+		for (int i = 0; i < S; i++)
+			tile->hits[row][col][i] += (*inside)[i] ? 1 : 0;
+}
+
+struct edge8 {			/* an edge at eight samples of a pixel */
+	v8i at;			/* of the row's first pixel */
+	int32_t step_x, step_y;
+};
+
+INLINE struct edge8
+edge8_of(const struct edge *e, const struct raster_vertex *a, const struct setup *t)
+{
+	static const v8i sx = SAMPLE_X, sy = SAMPLE_Y;
+	struct edge8 r;
+
+	r.at = sy * (int32_t)e->dx - sx * (int32_t)e->dy +
+	       (int32_t)edge_at(e, a, t->x0, t->y0);
+	r.step_x = (int32_t)e->dy * -SUB;
+	r.step_y = (int32_t)e->dx * SUB;
+	return r;
+}
+
+INLINE void
+fill_small(struct raster_band *band, const struct setup *t)
+{
+	struct edge8 ab = edge8_of(&t->ab, t->a, t);
+	struct edge8 bc = edge8_of(&t->bc, t->b, t);
+	struct edge8 ca = edge8_of(&t->ca, t->c, t);
+
+	for (int32_t k = t->x0 / TILE; k <= t->x1 / TILE; k++)
+		if (!band->dirty[k])
+			touch(band, k);
+	for (int32_t y = t->y0; y <= t->y1; y++) {
+		v8i eab = ab.at, ebc = bc.at, eca = ca.at;
+
+		for (int32_t x = t->x0; x <= t->x1; x++) {
+			v8i inside = (eab | ebc | eca) >= 0;
+
+			if (any(&inside))
+				put_samples(&band->tile[x / TILE], y - band->y0,
+					    x % TILE, t, &inside, &eab, &eca,
+					    band->count);
+			eab += ab.step_x;
+			ebc += bc.step_x;
+			eca += ca.step_x;
+		}
+		ab.at += ab.step_y;
+		bc.at += bc.step_y;
+		ca.at += ca.step_y;
+	}
+}
+
+/* One sample of a large triangle. */
+static void
+put_sample(struct raster_tile *tile, int row, int col, int i,
+	   const struct setup *t, float ub, float uc)
+{
+	float w = t->a->w + ub * (t->b->w - t->a->w) + uc * (t->c->w - t->a->w);
+	float nx = t->a->n[0] + ub * (t->b->n[0] - t->a->n[0]) +
+		   uc * (t->c->n[0] - t->a->n[0]);
+	float ny = t->a->n[1] + ub * (t->b->n[1] - t->a->n[1]) +
+		   uc * (t->c->n[1] - t->a->n[1]);
+
+	if (!(w > tile->w[row][col][i]))
+		return;
+	tile->w[row][col][i] = w;
+	tile->mark[row][col][i] = (uint32_t)(int32_t)(nx * 511.0f + 512.5f) |
+				  (uint32_t)(int32_t)(ny * 511.0f + 512.5f) << 10 |
+				  t->mesh;
+}
+
+static float
+unit1(float v)
+{
+	return v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f;
+}
+
+static void
+fill_pixel(struct raster_band *band, const struct setup *t, int32_t x, int32_t y)
+{
+	static const int32_t sx[S] = SAMPLE_X, sy[S] = SAMPLE_Y;
+	struct raster_tile *tile = &band->tile[x / TILE];
+	int64_t ab = edge_at(&t->ab, t->a, x, y);
+	int64_t bc = edge_at(&t->bc, t->b, x, y);
+	int64_t ca = edge_at(&t->ca, t->c, x, y);
+	int row = y - band->y0, col = x % TILE;
+
+	for (int i = 0; i < S; i++) {
+		int64_t e0 = ab + t->ab.dx * sy[i] - t->ab.dy * sx[i];
+		int64_t e1 = bc + t->bc.dx * sy[i] - t->bc.dy * sx[i];
+		int64_t e2 = ca + t->ca.dx * sy[i] - t->ca.dy * sx[i];
+
+		if ((e0 | e1 | e2) < 0)
+			continue;
+		if (!band->dirty[x / TILE])
+			touch(band, x / TILE);
+		if (band->count)
+			tile->hits[row][col][i]++;
+		put_sample(tile, row, col, i, t, unit1((float)e2 * t->inv_area),
+			   unit1((float)e0 * t->inv_area));
+	}
+}
+
+static void
+fill_large(struct raster_band *band, const struct setup *t)
+{
+	for (int32_t y = t->y0; y <= t->y1; y++)
+		for (int32_t x = t->x0; x <= t->x1; x++)
+			fill_pixel(band, t, x, y);
+}
+
+INLINE void
+fill(struct raster_band *b, const struct raster_vertex *v0,
+     const struct raster_vertex *v1, const struct raster_vertex *v2, uint32_t mesh)
+{
+	struct setup t;
+
+	if (!setup(&t, b, v0, v1, v2, mesh))
+		return;
+	if (t.small)
+		fill_small(b, &t);
+	else
+		fill_large(b, &t);
+}
+
+void
+raster_fill_plain(struct raster_band *b, const struct raster_vertex *v0,
+		  const struct raster_vertex *v1, const struct raster_vertex *v2,
+		  uint32_t mesh)
+{
+	fill(b, v0, v1, v2, mesh);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+fill_avx2(struct raster_band *b, const struct raster_vertex *v0,
+	  const struct raster_vertex *v1, const struct raster_vertex *v2,
+	  uint32_t mesh)
+{
+	fill(b, v0, v1, v2, mesh);
+}
+#endif
+
+raster_fill *
+raster_fill_get(void)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		return fill_avx2;
+#endif
+	return raster_fill_plain;
+}
