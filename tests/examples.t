@@ -30,15 +30,15 @@ if sanitized; then
 elif env -u MAKEFLAGS -u MFLAGS make -s -C "$ROOT/examples/filter" B="$HMR_BIN" O="$T" \
     >"$T/make" 2>&1; then
 	tall=$T/hmr-tall
-	expect 0 "hmr-tall keeps the tall" "$tall" --min-height 10 -o "$T/t.hmr" "$T/g/good-three.hmr"
+	expect 0 "hmr-tall keeps the tall" "$tall" -z 0 --min-height 10 -o "$T/t.hmr" "$T/g/good-three.hmr"
 	reads "$T/t.hmr" >"$T/out"
 	is "$(grep -c 'PEOP 1 BODY 1 TRAK 1' "$T/out")" 3 "everybody is still there"
-	expect 0 "hmr-tall drops the small" "$tall" --min-height 11 -o "$T/t.hmr" "$T/g/good-three.hmr"
+	expect 0 "hmr-tall drops the small" "$tall" -z 0 --min-height 11 -o "$T/t.hmr" "$T/g/good-three.hmr"
 	reads "$T/t.hmr" >"$T/out"
 	is "$(grep -c 'PEOP 0 BODY 0 TRAK 0' "$T/out")" 3 "nobody is left, in any table"
 	expect 0 "what it wrote is whole" hmr-info --verify "$T/t.hmr"
 	expect 0 "hmr-tall passes unknown sections" \
-	    "$tall" --min-height 1 -o "$T/t.hmr" "$T/g/good-unknown-section.hmr"
+	    "$tall" -z 0 --min-height 1 -o "$T/t.hmr" "$T/g/good-unknown-section.hmr"
 	grep -aq 'passed through' "$T/t.hmr"
 	ok $? "… byte for byte"
 	fails 3 "hmr-tall: a cut stream" "$tall" "$T/g/bad-no-end.3.hmr"
@@ -49,5 +49,15 @@ elif env -u MAKEFLAGS -u MFLAGS make -s -C "$ROOT/examples/filter" B="$HMR_BIN" 
 else
 	ok 1 "examples/filter builds"
 	notefile "$T/make"
+fi
+
+# --- the tour --------------------------------------------------------------------------
+if have hmr-detect hmr-mesh hmr-assoc hmr-render hmr-export && have_vtest && have_models; then
+	tour() { (cd "$T" && "$ROOT/examples/pipelines.sh" "$HMR_VTEST" 0.6); }
+	expect 0 "pipelines.sh" tour
+	like "$T/out" '"stage":"hmr-decode".*no-such-file' "it ends with the failure it shows"
+	like "$T/tour/joined.jsonl" '"status":"complete"' "its joined halves are whole"
+else
+	skip "pipelines.sh" "no vtest.avi, models or programs"
 fi
 finish

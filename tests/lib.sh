@@ -101,8 +101,8 @@ one_line() {
 is() {
 	[ "$1" = "$2" ]
 	ok $? "$3" && return 0
-	note "got:  $1"
-	note "want: $2"
+	note "got:  $(printf %.400s "$1")"
+	note "want: $(printf %.400s "$2")"
 	return 1
 }
 
