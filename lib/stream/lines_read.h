@@ -14,7 +14,7 @@
 #include "stream/stream.h"
 
 /* A header line that names no max_payload gets this one. */
-#define HMR_LINES_PAYLOAD ((uint64_t)16 << 20)
+#define HMR_LINES_PAYLOAD ((uint64_t)4 << 20)
 
 struct hmr_lines_reader;
 /* Reads from fd, not owned; prefix: what has been read of it already (at most

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hmr-assoc: gives the people of a stream identities over time and writes JSON
+ * Lines, or the stream again; see man/hmr-assoc.1. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "body/body.h"
+#include "filter.h"
+#include "prog.h"
+#include "stream/lines_write.h"
+#include "track/assoc.h"
+
+#define USAGE "hmr-assoc [-hqVv] [-o file] [-z level] [--all] [--fields list] " \
+	"[--lag frames] [--max-age frames] [--max-frame WxH] [--max-people n] " \
+	"[--min-hits n] [--no-history] [--score min] [--stream] [--vertices] " \
+	"[--weak min] [file]"
+
+static const char help[] =
+"Gives people identities over time; writes JSON Lines.\n"
+"\n"
+"      --stream           write the stream instead, with tracks\n"
+"      --lag FRAMES       hold back so many frames, to name people from their\n"
+"                         first frame on and to close gaps; 0 is none (16)\n"
+"      --min-hits N       frames in which a person must be seen (3)\n"
+"      --max-age FRAMES   frames unseen after which a person is forgotten (50)\n"
+"      --score MIN        people of at least this score begin tracks (0.5)\n"
+"      --weak MIN         people of at least this score continue them (0.3)\n"
+"      --max-people N     the best N of a frame are followed (256)\n"
+"      --all              list people without identity too\n"
+"      --fields LIST      what to print of a person, comma-separated\n"
+"      --vertices         add the vertices of the bodies\n"
+"  -o, --output FILE      write to FILE instead of standard output\n"
+"  -z, --compress LEVEL   with --stream: zstd level of new sections, 0 to 19\n"
+"      --max-frame WxH    largest frame to accept (8192x8192)\n"
+"      --no-history       leave this stage out of the header\n"
+"  -q, --quiet            errors only\n"
+"  -v, --verbose          memory plan and summary; twice for more\n"
+"  -h, --help             this text\n"
+"  -V, --version          the version\n";
+
+enum { OPT_STREAM = 0x200, OPT_LAG, OPT_MIN_HITS, OPT_MAX_AGE, OPT_SCORE, OPT_WEAK,
+       OPT_MAX_PEOPLE, OPT_ALL, OPT_FIELDS, OPT_VERTICES };
+
+struct ctx {
+	struct hmr_assoc_options o;
+	struct hmr_lines_options lines_o;
+	struct hmr_assoc *assoc;
+	struct hmr_lines_writer *lines;
+	struct hmr_filter *out;		/* during a call */
+	uint64_t left_out;
+	bool begun;			/* a segment with a size */
+	/* the body that the header names */
+	struct hmr_body *body;
+	char body_name[256];
+	struct hmr_pose_work *work;
+	uint32_t vert_rows, *vert_person;	/* with --vertices */
+	float *vert;
+	uint8_t *vert_section;
+	struct hmr_body_row *rows;
+};
+
+/* ---- bodies ---- */
+
+static void
+joints(void *ctx, const float pose[HMR_POSE_JOINTS][9],
+       const float shape[HMR_SHAPE], float joints3d[HMR_JOINTS][3])
+{
+	struct ctx *c = ctx;
+
+	hmr_body_pose(c->body, c->work, pose, shape, NULL, NULL, joints3d, NULL);
+}
+
+static void
+close_body(struct ctx *c)
+{
+	hmr_pose_work_free(c->work);
+	hmr_body_free(c->body);
+	c->work = NULL;
+	c->body = NULL;
+	c->body_name[0] = 0;
+}
+
+/* The body that the bodies of this stream were made with. */
+static enum hmr_status
+open_body(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
+{
+	const char *name = hmr_head_stage_field(h, "body");
+	const char *sha = hmr_head_stage_field(h, "body_sha256");
+	enum hmr_status st;
+
+	if (!name)
+		return hmr_fail(e, HMR_E_FORMAT, "the header names no body");
+	if (c->body && !strcmp(name, c->body_name) &&
+	    (!sha || !strcmp(sha, hmr_body_sha256(c->body))))
+		return HMR_OK;
+	close_body(c);
+	if ((st = hmr_body_open(&c->body, name, e)))
+		return st;
+	if (sha && strcmp(sha, hmr_body_sha256(c->body))) {
+		st = hmr_fail(e, HMR_E_MODEL, "body %s: SHA-256 is %s, the header says %s",
+			      name, hmr_body_sha256(c->body), sha);
+		close_body(c);
+		return st;
+	}
+	if (!(c->work = hmr_pose_work_new(c->body)))
+		return hmr_fail(e, HMR_E_NOMEM, "body %s", name);
+	snprintf(c->body_name, sizeof(c->body_name), "%s", name);
+	return HMR_OK;
+}
+
+/* Room for the vertices of all who can have an identity in a frame. */
+static enum hmr_status
+make_vertices(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
+{
+	uint32_t n = 2 * c->o.tracker.max_people;
+	uint32_t count = 3 * hmr_body_vertices(c->body);
+	size_t bytes = hmr_vectors_bytes(n, count);
+
+	free(c->vert);
+	free(c->vert_section);
+	c->vert = malloc((size_t)n * count * sizeof(*c->vert));
+	c->vert_section = malloc(bytes);
+	if (!c->vert_person) {
+		c->vert_person = malloc(HMR_PEOPLE_CAP * sizeof(*c->vert_person));
+		c->rows = malloc(HMR_PEOPLE_CAP * sizeof(*c->rows));
+	}
+	if (!c->vert || !c->vert_section || !c->vert_person || !c->rows)
+		return hmr_fail(e, HMR_E_NOMEM, "vertices of %u people", n);
+	c->vert_rows = n;
+	hmr_head_grow(h, bytes);
+	return HMR_OK;
+}
+
+static enum hmr_status
+add_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
+{
+	uint32_t n, count = 3 * hmr_body_vertices(c->body), k = 0;
+	enum hmr_status st = hmr_bodies_get(f, c->rows, HMR_PEOPLE_CAP, UINT32_MAX, &n, e);
+
+	if (st)
+		return st < 0 ? st : HMR_OK;
+	for (; k < n && k < c->vert_rows; k++) {
+		c->vert_person[k] = c->rows[k].person;
+		hmr_body_pose(c->body, c->work, c->rows[k].pose, c->rows[k].shape,
+			      (float (*)[3])(c->vert + (size_t)k * count), NULL, NULL,
+			      NULL);
+	}
+	return hmr_frame_put(f, HMR_TAG_VERTICES, c->vert_section,
+			     hmr_vectors_put(c->vert_section, 0, c->vert_person, c->vert,
+					     k, count), e);
+}
+
+/* ---- the stage ---- */
+
+static enum hmr_status
+on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
+	struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+	struct hmr_err e2 = { 0 };
+	enum hmr_status st;
+
+	(void)stage;
+	if ((st = hmr_assoc_head(c->assoc, h, e)))
+		return st;
+	hmr_head_grow(h, hmr_assoc_growth(c->assoc));
+	if (c->lines_o.fields & HMR_LINES_VERTICES) {
+		if ((st = open_body(c, h, e)) || (st = make_vertices(c, h, e)))
+			return st;
+		hmr_assoc_joints(c->assoc, joints, c);
+	} else if (c->o.lag && hmr_head_stage_field(h, "body")) {
+		if ((st = open_body(c, h, &e2)))
+			hmr_info(1, "joints of filled gaps are interpolated: %s",
+				 hmr_err_text(&e2, st));
+		hmr_assoc_joints(c->assoc, st ? NULL : joints, c);
+	} else {
+		hmr_assoc_joints(c->assoc, NULL, NULL);
+	}
+	c->begun = true;
+	hmr_info(1, "lag %u frames; memory: %.1f MiB at most", c->o.lag,
+		 (double)hmr_assoc_bytes(c->assoc) / 0x1p20);
+	return HMR_OK;
+}
+
+static enum hmr_status
+emit(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+	struct hmr_frame with;
+	enum hmr_status st;
+
+	if (!(c->lines_o.fields & HMR_LINES_VERTICES))
+		return hmr_filter_emit(c->out, f, e);
+	with = *f;
+	if ((st = add_vertices(c, &with, e)))
+		return st;
+	return hmr_filter_emit(c->out, &with, e);
+}
+
+static enum hmr_status
+on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
+	 struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+	uint64_t left_out = hmr_assoc_stats(c->assoc)->left_out;
+	enum hmr_status st;
+
+	if (!c->begun)
+		return hmr_fail(e, HMR_E_FORMAT, "the header has no width and height");
+	if (!hmr_frame_find(f, HMR_TAG_PEOPLE))
+		return hmr_fail(e, HMR_E_FORMAT,
+				"no people: hmr-assoc needs hmr-detect before it");
+	c->out = out;
+	st = hmr_assoc_frame(c->assoc, f, emit, c, e);
+	left_out = hmr_assoc_stats(c->assoc)->left_out - left_out;
+	if (left_out && !c->left_out)
+		hmr_warn("frame %" PRIu64 ": %" PRIu64 " people more than --max-people "
+			 "%u, the weakest get no identity", f->number, left_out,
+			 c->o.tracker.max_people);
+	c->left_out += left_out;
+	return st;
+}
+
+static enum hmr_status
+on_drain(void *ctx, struct hmr_filter *out, struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+
+	c->out = out;
+	c->begun = false;
+	return hmr_assoc_drain(c->assoc, emit, c, e);
+}
+
+static enum hmr_status
+write_head(void *ctx, struct hmr_head *h, struct hmr_err *e)
+{
+	return hmr_lines_writer_head(((struct ctx *)ctx)->lines, h, e);
+}
+
+static enum hmr_status
+write_frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
+{
+	return hmr_lines_writer_frame(((struct ctx *)ctx)->lines, f, e);
+}
+
+static enum hmr_status
+write_end(void *ctx, const struct hmr_end *end, struct hmr_err *e)
+{
+	return hmr_lines_writer_end(((struct ctx *)ctx)->lines, end, e);
+}
+
+/* ---- the program ---- */
+
+static bool
+own_option(struct ctx *c, int k, bool *stream)
+{
+	struct hmr_tracker_options *t = &c->o.tracker;
+	struct hmr_err e = { 0 };
+	uint32_t fields;
+
+	switch (k) {
+	case OPT_STREAM: *stream = true; return true;
+	case OPT_ALL: c->lines_o.all = true; return true;
+	case OPT_VERTICES: c->lines_o.fields |= HMR_LINES_VERTICES; return true;
+	case OPT_LAG: c->o.lag = hmr_opt_u32("--lag", optarg, 0, HMR_LAG_MAX); return true;
+	case OPT_MIN_HITS:
+		t->min_hits = hmr_opt_u32("--min-hits", optarg, 1, 1000);
+		return true;
+	case OPT_MAX_AGE:
+		t->max_age = hmr_opt_u32("--max-age", optarg, 0, 100000);
+		return true;
+	case OPT_SCORE:
+		t->high = t->birth = (float)hmr_opt_f64("--score", optarg, 0, 1);
+		return true;
+	case OPT_WEAK:
+		t->low = (float)hmr_opt_f64("--weak", optarg, 0, 1);
+		return true;
+	case OPT_MAX_PEOPLE:
+		t->max_people = hmr_opt_u32("--max-people", optarg, 1, HMR_PEOPLE_CAP);
+		return true;
+	case OPT_FIELDS:
+		if (hmr_lines_fields_parse(optarg, &fields, &e))
+			hmr_usage_die("--fields: %s", e.msg);
+		c->lines_o.fields = fields | (c->lines_o.fields & HMR_LINES_VERTICES);
+		return true;
+	}
+	return false;
+}
+
+static void
+parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o, bool *stream)
+{
+	static const struct option longs[] = {
+		HMR_COMMON_LONG, HMR_FILTER_LONG,
+		{ "stream", no_argument, NULL, OPT_STREAM },
+		{ "lag", required_argument, NULL, OPT_LAG },
+		{ "min-hits", required_argument, NULL, OPT_MIN_HITS },
+		{ "max-age", required_argument, NULL, OPT_MAX_AGE },
+		{ "score", required_argument, NULL, OPT_SCORE },
+		{ "weak", required_argument, NULL, OPT_WEAK },
+		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
+		{ "all", no_argument, NULL, OPT_ALL },
+		{ "fields", required_argument, NULL, OPT_FIELDS },
+		{ "vertices", no_argument, NULL, OPT_VERTICES },
+		{ NULL, 0, NULL, 0 },
+	};
+	int k;
+
+	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT, longs,
+				NULL)) != -1)
+		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg) &&
+		    !own_option(c, k, stream))
+			hmr_bad_option(argv);
+	if (argc - optind > 1)
+		hmr_usage_die("more than one input: %s", argv[optind + 1]);
+	if (c->o.tracker.low > c->o.tracker.high)
+		hmr_usage_die("--weak is above --score");
+	o->in = optind < argc ? argv[optind] : NULL;
+	o->argv = argv;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct hmr_filter_ops to_stream = {
+		.head = on_head, .frame = on_frame, .drain = on_drain };
+	static const struct hmr_filter_ops to_lines = {
+		.head = on_head, .frame = on_frame, .drain = on_drain,
+		.write_head = write_head, .write_frame = write_frame,
+		.write_end = write_end };
+	struct ctx c = { .o = { .lag = 16 }, .lines_o = { .fields = HMR_LINES_DEFAULT } };
+	struct hmr_filter_options o = { .level = -1 };
+	const struct hmr_filter_ops *ops = &to_lines;
+	const struct hmr_assoc_stats *s;
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
+	bool stream = false;
+	int code, fd = -1;
+
+	hmr_prog_init(argc, argv, USAGE);
+	hmr_tracker_defaults(&c.o.tracker);
+	parse(argc, argv, &c, &o, &stream);
+	if (stream) {
+		ops = &to_stream;
+	} else {
+		fd = hmr_open_out(o.out);
+		if (hmr_lines_writer_new(&c.lines, fd, o.out ? o.out : "standard output",
+					 &c.lines_o, &e))
+			hmr_die(HMR_EXIT_FAIL, "%s", e.msg);
+	}
+	st = hmr_assoc_new(&c.assoc, &c.o, &e);
+	code = st ? hmr_filter_fail(ops, &c, &o, st, &e) : hmr_filter_run(ops, &c, &o);
+	if (c.assoc) {
+		s = hmr_assoc_stats(c.assoc);
+		hmr_info(1, "%" PRIu32 " identities, %" PRIu64 " people, %" PRIu64
+			 " of them named, %" PRIu64 " filled in, %" PRIu64 " left out",
+			 s->ids, s->people, s->named, s->filled, s->left_out);
+	}
+	if (fd >= 0 && code == HMR_EXIT_OK)
+		hmr_close_out(fd, o.out);
+	close_body(&c);
+	free(c.vert);
+	free(c.vert_section);
+	free(c.vert_person);
+	free(c.rows);
+	hmr_assoc_free(c.assoc);
+	hmr_lines_writer_free(c.lines);
+	return code;
+}
