@@ -25,8 +25,8 @@ static const char *const outputs[2 * LEVELS + 1] = {
 struct scale {
 	struct hmr_net *net;
 	float *input;			/* [3][height][width], B G R */
-	uint32_t side;			/* of the longer side, before rounding */
-	uint32_t width, height;
+	uint32_t side;			/* pixels of the image's longer side */
+	uint32_t width, height;		/* of the network: multiples of 32 */
 	float gate;			/* of the image's height; 0: none */
 };
 
@@ -39,18 +39,16 @@ struct hmr_detector {
 	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
 };
 
-/* A network size for an image: the longer side as asked, the other in proportion,
- * each a multiple of 32. */
+/* An image's size at a scale: the longer side as asked, the aspect kept. */
 static void
 shape(uint32_t w, uint32_t h, uint32_t side, uint32_t out[2])
 {
-	uint32_t longer = w > h ? w : h;
+	double scale = (double)side / (w > h ? w : h);
+	double exact[2] = { w * scale, h * scale };
 
 	for (int i = 0; i < 2; i++) {
-		double exact = (double)side * (i ? h : w) / longer;
-		uint32_t n = (uint32_t)nearbyint(exact / ALIGN);
-
-		out[i] = (n ? n : 1) * ALIGN;
+		out[i] = (uint32_t)nearbyint(exact[i]);
+		out[i] = out[i] ? out[i] : 1;
 	}
 }
 
@@ -85,8 +83,8 @@ open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 	enum hmr_status st;
 
 	shape(d->o.width, d->o.height, s->side, size);
-	s->width = size[0];
-	s->height = size[1];
+	s->width = (size[0] + ALIGN - 1) / ALIGN * ALIGN;
+	s->height = (size[1] + ALIGN - 1) / ALIGN * ALIGN;
 	o.input.n = 4;
 	o.input.d[0] = 1;
 	o.input.d[1] = 3;
@@ -203,9 +201,10 @@ hmr_detector_precision(const struct hmr_detector *d)
 	return hmr_net_precision(d->scale[0].net);
 }
 
-/* Fills the network's input. An image of the stream's largest size fills it
- * wholly; one of another shape keeps its aspect and leaves the rest at the mean
- * colour. scale = image pixels a network pixel, in x and y. */
+/* Fills the network's input from the top left; the rest is the mean colour. The
+ * aspect is kept: on vtest.avi (every 8th frame, score 0.5) 448x336 padded to 352
+ * gives recall .910 and precision .945, stretched to 448x320 .901 and .939, to
+ * 448x352 .899 and .930. scale = image pixels a network pixel, in x and y. */
 static enum hmr_status
 fill(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
      float scale[2], struct hmr_err *e)
