@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hmr-eval: results against ground truth; see man/hmr-eval.1. Unlike the stages it
+ * holds a whole sequence: boxes and identities only, 36 bytes each. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "prog.h"
+#include "stream/stream.h"
+#include "stream/tables.h"
+#include "track/score.h"
+
+#define USAGE "hmr-eval [-hqVv] [-o file] [--iou min] [--json] [--keep-unscored] " \
+	"[--no-filled] [--score min] --truth file tracks | detections [file]"
+
+static const char help[] =
+"Scores results against ground truth in MOTChallenge's format.\n"
+"\n"
+"  tracks                 CLEAR-MOT, identity scores and HOTA of a tracks.jsonl, a\n"
+"                         stream with tracks or a MOT file\n"
+"  detections             recall and precision of all boxes, identities or not\n"
+"\n"
+"      --truth FILE       the ground truth (needed)\n"
+"      --iou MIN          overlap that makes a match (0.5)\n"
+"      --score MIN        leave out people of a lower score (none; detections: 0.5)\n"
+"      --keep-unscored    count ground truth that is marked as not to be scored\n"
+"      --no-filled        leave out people filled into gaps\n"
+"      --json             one JSON object instead of text\n"
+"  -o, --output FILE      write to FILE instead of standard output\n"
+"  -q, --quiet            errors only\n"
+"  -v, --verbose          say what was read\n"
+"  -h, --help             this text\n"
+"  -V, --version          the version\n";
+
+enum { OPT_TRUTH = 0x200, OPT_IOU, OPT_SCORE, OPT_KEEP, OPT_NO_FILLED, OPT_JSON };
+
+struct options {
+	bool tracks, json, keep, no_filled;
+	const char *truth, *in, *out;
+	double iou;
+	double score;		/* < 0: not given */
+};
+
+/* ---- reading ---- */
+
+/* Streams begin with their magic, JSON Lines with '{'; MOT lines with a digit. */
+static bool
+looks_like_mot(const char *path)
+{
+	unsigned char c[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, c, sizeof(c));
+	bool mot = true;
+
+	if (fd >= 0)
+		close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		mot &= strchr("0123456789+-.eE, \t\r\n", c[i]) != NULL && c[i];
+	return mot && fd >= 0;
+}
+
+struct tables {
+	struct hmr_person people[HMR_PEOPLE_CAP];
+	struct hmr_track_row tracks[HMR_PEOPLE_CAP];
+	uint32_t flags[HMR_PEOPLE_CAP], id[HMR_PEOPLE_CAP];
+	uint32_t serial;	/* identities for boxes that need none */
+};
+
+static enum hmr_status
+add_frame(struct hmr_mot *m, const struct hmr_frame *f, const struct options *o,
+	  struct tables *t, struct hmr_err *e)
+{
+	uint32_t people, tracks;
+	enum hmr_status st;
+
+	if (f->number >= UINT32_MAX)
+		return hmr_fail(e, HMR_E_LIMIT, "frame number above 32 bits");
+	st = hmr_people_get(f, t->people, HMR_PEOPLE_CAP, &people, e);
+	if (st < 0 || (st = hmr_tracks_get(f, t->tracks, HMR_PEOPLE_CAP, people,
+					   &tracks, e)) < 0)
+		return st;
+	memset(t->id, 0, people * sizeof(*t->id));
+	memset(t->flags, 0, people * sizeof(*t->flags));
+	for (uint32_t i = 0; i < tracks; i++) {
+		t->id[t->tracks[i].person] = t->tracks[i].id;
+		t->flags[t->tracks[i].person] = t->tracks[i].flags;
+	}
+	for (uint32_t i = 0; i < people; i++) {
+		struct hmr_mot_row r = { .frame = (uint32_t)f->number };
+
+		r.id = o->tracks ? t->id[i] : t->serial++;
+		r.score = t->people[i].score;
+		memcpy(r.box, t->people[i].box, sizeof(r.box));
+		if ((o->tracks && !t->id[i]) ||
+		    ((t->flags[i] & HMR_TRACK_FILLED) && (o->no_filled || !o->tracks)))
+			continue;
+		if ((st = hmr_mot_add(m, &r, e)))
+			return st;
+	}
+	return HMR_OK;
+}
+
+static enum hmr_status
+read_segments(struct hmr_reader *r, struct hmr_mot *m, const struct options *o,
+	      struct tables *t, struct hmr_err *e)
+{
+	const struct hmr_frame *f;
+	struct hmr_head *h;
+	enum hmr_status st;
+
+	while (!(st = hmr_reader_head(r, &h, e))) {
+		hmr_head_free(h);
+		while (!(st = hmr_reader_next(r, &f, e)))
+			if ((st = add_frame(m, f, o, t, e)))
+				return st;
+		if (st != HMR_EOF)
+			return st;
+	}
+	return st == HMR_EOF ? HMR_OK : st;
+}
+
+static enum hmr_status
+read_stream(struct hmr_mot *m, const struct options *o, struct hmr_err *e)
+{
+	const char *name = o->in ? o->in : "standard input";
+	struct tables *t = calloc(1, sizeof(*t));
+	int fd = hmr_open_in(o->in);
+	struct hmr_reader *r;
+	enum hmr_status st;
+
+	if (!t)
+		return hmr_fail(e, HMR_E_NOMEM, "%s", name);
+	if (!(st = hmr_reader_new(&r, fd, name, 0, e)))
+		st = read_segments(r, m, o, t, e);
+	hmr_reader_free(r);
+	free(t);
+	if (fd > 2)
+		close(fd);
+	return st;
+}
+
+/* Keeps the rows that are to be scored. */
+static void
+sieve(struct hmr_mot *m, const struct options *o, bool truth)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (truth ? m->row[i].ignore && !o->keep :
+			    o->score >= 0 && m->row[i].score < o->score)
+			continue;
+		m->row[k++] = m->row[i];
+	}
+	m->n = k;
+}
+
+/* ---- writing ---- */
+
+struct column {
+	const char *name, *text;	/* in JSON, and in the table */
+	double value;
+	bool count;			/* a whole number; else a share */
+};
+
+static void
+print_text(FILE *out, const struct column *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s%*s", i ? " " : "", c[i].count ? 7 : 6, c[i].text);
+	fputc('\n', out);
+	for (size_t i = 0; i < n; i++) {
+		if (c[i].count)
+			fprintf(out, "%s%7.0f", i ? " " : "", c[i].value);
+		else
+			fprintf(out, "%s%6.1f", i ? " " : "", 100 * c[i].value);
+	}
+	fputc('\n', out);
+}
+
+static void
+print_json(FILE *out, const struct column *c, size_t n, double iou)
+{
+	fprintf(out, "{\"iou\":%.6g", iou);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, c[i].count ? ",\"%s\":%.0f" : ",\"%s\":%.6f", c[i].name,
+			c[i].value);
+	fputs("}\n", out);
+}
+
+static void
+print_tracks(FILE *out, const struct hmr_score *s, const struct options *o)
+{
+	const struct column all[] = {
+		{ "hota", "HOTA", s->hota, false },
+		{ "deta", "DetA", s->deta, false },
+		{ "assa", "AssA", s->assa, false },
+		{ "detre", "DetRe", s->detre, false },
+		{ "detpr", "DetPr", s->detpr, false },
+		{ "assre", "AssRe", s->assre, false },
+		{ "asspr", "AssPr", s->asspr, false },
+		{ "loca", "LocA", s->loca, false },
+		{ "idf1", "IDF1", s->idf1, false },
+		{ "idp", "IDP", s->idp, false },
+		{ "idr", "IDR", s->idr, false },
+		{ "recall", "Rcll", s->recall, false },
+		{ "precision", "Prcn", s->precision, false },
+		{ "mota", "MOTA", s->mota, false },
+		{ "motp", "MOTP", s->motp, false },
+		{ "objects", "GT", (double)s->objects, true },
+		{ "mostly_tracked", "MT", (double)s->mostly_tracked, true },
+		{ "partly_tracked", "PT", (double)s->partly_tracked, true },
+		{ "mostly_lost", "ML", (double)s->mostly_lost, true },
+		{ "false_positives", "FP", (double)s->fp, true },
+		{ "misses", "FN", (double)s->fn, true },
+		{ "switches", "IDs", (double)s->switches, true },
+		{ "fragments", "FM", (double)s->fragments, true },
+		{ "frames", "frames", (double)s->frames, true },
+		{ "tracks", "tracks", (double)s->tracks, true },
+		{ "truth", "truth", (double)s->truth, true },
+		{ "boxes", "boxes", (double)s->boxes, true },
+	};
+	const size_t n = sizeof(all) / sizeof(all[0]);
+
+	if (o->json) {
+		print_json(out, all, n, o->iou);
+		return;
+	}
+	print_text(out, all, 8);
+	print_text(out, all + 8, 7);
+	print_text(out, all + 15, n - 15);
+}
+
+static void
+print_boxes(FILE *out, const struct hmr_score *s, const struct options *o)
+{
+	const struct column all[] = {
+		{ "recall", "Rcll", s->recall, false },
+		{ "precision", "Prcn", s->precision, false },
+		{ "f1", "F1", s->tp ? 2.0 * (double)s->tp /
+			(double)(s->truth + s->boxes) : 0, false },
+		{ "mean_iou", "IoU", s->motp, false },
+		{ "matches", "TP", (double)s->tp, true },
+		{ "false_positives", "FP", (double)s->fp, true },
+		{ "misses", "FN", (double)s->fn, true },
+		{ "frames", "frames", (double)s->frames, true },
+	};
+	const size_t n = sizeof(all) / sizeof(all[0]);
+
+	if (o->json)
+		print_json(out, all, n, o->iou);
+	else
+		print_text(out, all, n);
+}
+
+/* ---- the program ---- */
+
+static void
+parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		HMR_COMMON_LONG,
+		{ "output", required_argument, NULL, 'o' },
+		{ "truth", required_argument, NULL, OPT_TRUTH },
+		{ "iou", required_argument, NULL, OPT_IOU },
+		{ "score", required_argument, NULL, OPT_SCORE },
+		{ "keep-unscored", no_argument, NULL, OPT_KEEP },
+		{ "no-filled", no_argument, NULL, OPT_NO_FILLED },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	int k;
+
+	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT "o:", longs, NULL)) != -1) {
+		if (hmr_common_opt(k, help))
+			continue;
+		switch (k) {
+		case 'o': o->out = optarg; break;
+		case OPT_TRUTH: o->truth = optarg; break;
+		case OPT_IOU: o->iou = hmr_opt_f64("--iou", optarg, 0.01, 1); break;
+		case OPT_SCORE: o->score = hmr_opt_f64("--score", optarg, 0, 1); break;
+		case OPT_KEEP: o->keep = true; break;
+		case OPT_NO_FILLED: o->no_filled = true; break;
+		case OPT_JSON: o->json = true; break;
+		default: hmr_bad_option(argv);
+		}
+	}
+	if (optind == argc)
+		hmr_usage_die("say what to score: tracks or detections");
+	o->tracks = !strcmp(argv[optind], "tracks");
+	if (!o->tracks && strcmp(argv[optind], "detections"))
+		hmr_usage_die("cannot score '%s': tracks or detections", argv[optind]);
+	if (argc - optind > 2)
+		hmr_usage_die("more than one input: %s", argv[optind + 2]);
+	if (!o->truth)
+		hmr_usage_die("--truth FILE is needed");
+	o->in = argc - optind > 1 && strcmp(argv[optind + 1], "-") ?
+		argv[optind + 1] : NULL;
+	if (!o->tracks && o->score < 0)
+		o->score = 0.5;
+}
+
+static enum hmr_status
+score(struct hmr_score *s, struct hmr_mot *truth, struct hmr_mot *result,
+      const struct options *o, struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	if ((st = hmr_mot_read(truth, o->truth, true, e)))
+		return st;
+	if (o->in && looks_like_mot(o->in))
+		st = hmr_mot_read(result, o->in, false, e);
+	else
+		st = read_stream(result, o, e);
+	if (st)
+		return st;
+	if (!o->tracks)			/* detections have no identities */
+		for (size_t i = 0; i < result->n; i++)
+			result->row[i].id = (uint32_t)i;
+	sieve(truth, o, true);
+	sieve(result, o, false);
+	if ((st = hmr_mot_sort(truth, o->truth, e)) ||
+	    (st = hmr_mot_sort(result, o->in ? o->in : "standard input", e)))
+		return st;
+	hmr_info(1, "%zu boxes of %u objects; %zu boxes of %u tracks", truth->n,
+		 truth->ids, result->n, result->ids);
+	if (!o->tracks)
+		return hmr_score_boxes(s, truth, result, o->iou, e);
+	if ((st = hmr_score_clear(s, truth, result, o->iou, e)) ||
+	    (st = hmr_score_identity(s, truth, result, o->iou, e)))
+		return st;
+	return hmr_score_hota(s, truth, result, e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .iou = 0.5, .score = -1 };
+	struct hmr_mot truth = { 0 }, result = { 0 };
+	struct hmr_score s = { 0 };
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
+	FILE *out;
+
+	hmr_prog_init(argc, argv, USAGE);
+	parse(argc, argv, &o);
+	if ((st = score(&s, &truth, &result, &o, &e)))
+		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));
+	if (!(out = fdopen(hmr_open_out(o.out), "w")))
+		hmr_die(HMR_EXIT_FAIL, "out of memory");
+	if (o.tracks)
+		print_tracks(out, &s, &o);
+	else
+		print_boxes(out, &s, &o);
+	if (ferror(out) || fclose(out))
+		hmr_die(HMR_EXIT_FAIL, "%s: cannot write", o.out ? o.out : "standard output");
+	hmr_mot_release(&truth);
+	hmr_mot_release(&result);
+	return HMR_EXIT_OK;
+}
