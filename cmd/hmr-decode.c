@@ -21,14 +21,14 @@
 #include "stream/tables.h"
 
 static const char usage[] =
-	"hmr-decode [-hqVv] [--end time] [--every n] [--format name] "
-	"[--frames n] [--live | --no-live] [--max-frame WxH] [--max-side n] "
-	"[--no-history] [--option key=value] [--playlist] "
-	"[--progress | --no-progress] [--rate r] [--start time] [-j threads] "
-	"[-o file] [-z level] [file ...]";
+	"hmr-decode [-hqVv] [-j threads] [-o file] [-z level] [--end time] "
+	"[--every n] [--format name] [--frames n] [--live | --no-live] "
+	"[--max-frame WxH] [--max-side n] [--no-history] [--option key=value] "
+	"[--playlist] [--progress | --no-progress] [--rate r] [--start time] "
+	"[file ...]";
 static const char help[] =
 	"  -h, --help              this text\n"
-	"  -j, --threads=N         decoder threads (default: one a processor)\n"
+	"  -j, --threads=N         decoder threads (default 0: one a processor)\n"
 	"  -o, --output=FILE       write there instead of standard output\n"
 	"  -q, --quiet             errors only\n"
 	"  -V, --version           the version\n"
@@ -172,7 +172,7 @@ set_option(struct decode *d, int c, const char *arg)
 	enum hmr_status st = HMR_OK;
 
 	switch (c) {
-	case 'j': o->threads = hmr_opt_u32("--threads", arg, 1, 64); break;
+	case 'j': o->threads = hmr_opt_u32("--threads", arg, 0, 64); break;
 	case 'o': d->out = arg; break;
 	case 'z': d->level = (int)hmr_opt_u32("--compress", arg, 0, 19); break;
 	case OPT_END: st = hmr_parse_time("--end", arg, &o->end_ns, &e); break;
@@ -351,7 +351,7 @@ tell_source(const struct hmr_source_info *i)
 
 /* What went wrong without ending the run. */
 static void
-tell_stats(const struct hmr_source_stats *s)
+tell_stats(const struct hmr_source_stats *s, bool complete)
 {
 	if (s->damaged)
 		hmr_warn("%" PRIu64 " damaged packets gave no frame", s->damaged);
@@ -366,7 +366,7 @@ tell_stats(const struct hmr_source_stats *s)
 	if (s->dropped)
 		hmr_warn("%" PRIu64 " frames came too fast and were dropped",
 			 s->dropped);
-	if (!s->frames)
+	if (!s->frames && complete)
 		hmr_warn("no frames");
 }
 
@@ -447,7 +447,7 @@ main(int argc, char **argv)
 	code = hmr_exit_for(st);
 	frames = hmr_writer_frames(d->writer);
 	if (d->source)
-		tell_stats(hmr_source_stats(d->source));
+		tell_stats(hmr_source_stats(d->source), !st);
 	hmr_source_close(d->source);
 	hmr_writer_free(d->writer);
 	if (close(d->fd) && !d->broken) {

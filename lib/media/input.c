@@ -70,6 +70,8 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 	int r, score = 0;
 
 	*f = NULL;
+	if (in->io && in->where->kind == MEDIA_FILE && !avio_size(in->io))
+		return hmr_fail(e, HMR_E_FORMAT, "%s: empty file", shown);
 	if (want && !(*f = av_find_input_format(want)))
 		return hmr_fail(e, HMR_E_VERSION, "%s: FFmpeg has no input format '%.60s'",
 				shown, want);
@@ -78,6 +80,8 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 					   in->fmt, 0, 0);
 		if (r < 0 && r != AVERROR_INVALIDDATA)
 			return media_fail(e, in->log, r, shown);
+		if (in->where->kind == MEDIA_STDIN && !in->bytes)
+			return hmr_fail(e, HMR_E_TRUNCATED, "%s: empty", shown);
 		if (*f && media_format_is_text(*f))
 			*f = NULL;
 		if (!*f) {		/* images known by their name alone */
@@ -88,9 +92,8 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 				*f = NULL;
 		}
 		if (!*f)
-			return hmr_fail(e, HMR_E_FORMAT, "%s: %s", shown,
-					avio_size(in->io) == 0 ? "empty file" :
-					"no video or image that FFmpeg knows");
+			return hmr_fail(e, HMR_E_FORMAT, "%s: no video or image that "
+					"FFmpeg knows", shown);
 	}
 	if (*f && in->still && !is_still_format(*f))
 		return hmr_fail(e, HMR_E_FORMAT, "%s: a video (%s), not an image",
@@ -141,7 +144,11 @@ open_container(struct media_input *in, struct hmr_err *e)
 	if (in->io && (!f || !(f->flags & AVFMT_NOFILE)))
 		in->fmt->pb = in->io;
 	/* On failure FFmpeg frees fmt. */
-	if ((r = avformat_open_input(&in->fmt, in->where->url, f, &d)) < 0)
+	r = avformat_open_input(&in->fmt, in->where->url, f, &d);
+	if (r == AVERROR_EOF)
+		st = hmr_fail(e, HMR_E_TRUNCATED, "%s: truncated: ends before the first "
+			      "frame", shown);
+	else if (r < 0)
 		st = media_fail(e, in->log, r, shown);
 	else if (!in->still && in->o->option && av_dict_count(d))
 		for (const AVDictionaryEntry *x = NULL;
@@ -202,7 +209,7 @@ media_input_open(struct media_input *in, struct hmr_err *e)
 
 	if (in->where->kind == MEDIA_DEVICE)
 		avdevice_register_all();
-	in->entry_pts = in->next_pts = AV_NOPTS_VALUE;
+	in->entry_pts = in->next_pts = in->last_pts = AV_NOPTS_VALUE;
 	in->pkt = av_packet_alloc();
 	in->frame = av_frame_alloc();
 	if (!in->pkt || !in->frame)
@@ -344,6 +351,12 @@ feed(struct media_input *in, struct hmr_err *e)
 static enum hmr_status
 finish(struct media_input *in, struct hmr_err *e)
 {
+	if (!in->number && in->where->kind == MEDIA_STDIN &&
+	    !(in->io->seekable & AVIO_SEEKABLE_NORMAL) && in->stats->damaged &&
+	    av_match_name("mp4", in->fmt->iformat->name))
+		return hmr_fail(e, HMR_E_FORMAT, "%s: its index lies behind its frames "
+				"and a pipe cannot be sought: give the file by name",
+				in->where->shown);
 	if (in->tail) {
 		if (e)
 			*e = in->tail_err;
@@ -363,7 +376,11 @@ place(struct media_input *in, struct media_decoded *out)
 	AVFrame *f = in->frame;
 	int64_t d = f->pkt_duration;
 
-	out->pts = f->best_effort_timestamp;
+	/* FFmpeg's guess only where the container's own time cannot be. */
+	out->pts = f->pts;
+	if (f->pts == AV_NOPTS_VALUE ||
+	    (in->last_pts != AV_NOPTS_VALUE && f->pts < in->last_pts))
+		out->pts = f->best_effort_timestamp;
 	if (out->pts == AV_NOPTS_VALUE)
 		out->pts = in->next_pts == AV_NOPTS_VALUE ? 0 : in->next_pts;
 	if (d <= 0 && in->rate.num && in->tb.num)
@@ -371,6 +388,7 @@ place(struct media_input *in, struct media_decoded *out)
 	if (d <= 0)
 		d = in->last_duration > 0 ? in->last_duration : 0;
 	in->last_duration = out->duration = d;
+	in->last_pts = out->pts;
 	in->next_pts = out->pts + (d > 0 ? d : 1);
 	if (in->entry_pts != AV_NOPTS_VALUE && out->pts < in->entry_pts)
 		return false;

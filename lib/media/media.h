@@ -98,7 +98,7 @@ struct media_input {
 	struct hmr_err tail_err;
 	uint64_t number;	/* of the next frame in order */
 	int64_t entry_pts;	/* ranking begins here; earlier is not counted */
-	int64_t next_pts, last_duration;
+	int64_t next_pts, last_pts, last_duration;
 	int64_t pending[MEDIA_PENDING];	/* rising */
 	int n_pending;
 };
