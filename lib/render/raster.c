@@ -323,23 +323,42 @@ check_mesh(const struct hmr_scene *r, const struct hmr_scene_mesh *m,
 	return HMR_OK;
 }
 
+/* Down to 3/4 a mesh takes all samples and hides what is behind it. */
+static void
+set_colour(struct raster_colour *c, const struct hmr_scene_mesh *m)
+{
+	/* in the order of taking: every first few are spread over the pixel */
+	static const uint8_t order[S] = { 3, 2, 5, 6, 7, 4, 0, 1 };
+	float alpha = m->alpha > 0.0f ? m->alpha < 1.0f ? m->alpha : 1.0f : 0.0f;
+	int n = alpha > 0.75f ? S : (int)ceilf(alpha * S);
+
+	c->samples = 0;
+	for (int i = 0; i < n; i++)
+		c->samples |= 1u << order[i];
+	c->alpha = n ? (int)(alpha * 256.0f * S / (float)n + 0.5f) : 0;
+	for (int k = 0; k < 3; k++)
+		c->linear[k] = raster_linear(m->rgb[k]);
+}
+
 enum hmr_status
 hmr_scene_add(struct hmr_scene *r, const struct hmr_scene_mesh *m,
 	       struct hmr_err *e)
 {
 	struct place *place = r->place + r->vertices;
 	struct raster_vertex *vertex = r->vertex + r->vertices;
-	float alpha = m->alpha > 0.0f ? m->alpha < 1.0f ? m->alpha : 1.0f : 0.0f;
 	enum hmr_status st;
+	float zoom = 1.0f;
 
 	if ((st = check_mesh(r, m, e)))
 		return st;
-	for (int k = 0; k < 3; k++)
-		r->colour[r->meshes].linear[k] = raster_linear(m->rgb[k]);
-	r->colour[r->meshes++].alpha = (int)(alpha * 256.0f + 0.5f);
+	if (m->focal > 0.0f && m->focal != r->camera.focal)
+		zoom = m->focal / r->camera.focal;
+	set_colour(&r->colour[r->meshes++], m);
 	for (uint32_t i = 0; i < m->vertices; i++) {
 		for (int k = 0; k < 3; k++) {
-			place[i].p[k] = m->xyz[i][k] + m->offset[k];
+			float v = m->xyz[i][k] + m->offset[k];
+
+			place[i].p[k] = k < 2 ? v * zoom : v;
 			place[i].n[k] = 0.0f;
 		}
 		place[i].out = out_of(r, place[i].p);
@@ -494,6 +513,7 @@ hmr_scene_finish(struct hmr_scene *r)
 		.tiles = tiles(r->canvas.width),
 		.width = (int32_t)r->canvas.width,
 		.height = (int32_t)r->canvas.height, .count = r->count,
+		.colour = r->colour,
 	};
 
 	for (uint32_t k = 0; k < r->bands; k++) {
@@ -504,7 +524,7 @@ hmr_scene_finish(struct hmr_scene *r)
 		if (r->count)
 			raster_resolve_hits(&band, r->meshes, &r->canvas);
 		else
-			raster_resolve(&band, &r->light, r->colour,
-				       r->camera.focal, &r->canvas);
+			raster_resolve(&band, &r->light, r->camera.focal,
+				       &r->canvas);
 	}
 }

@@ -39,8 +39,10 @@ struct hmr_scene_mesh {
 	const uint32_t *face;		/* [faces][3], counter-clockwise from outside */
 	uint32_t vertices, faces;
 	float offset[3];		/* added to every vertex */
+	float focal;			/* px that the mesh was placed for; 0: the
+					   camera's */
 	uint8_t rgb[3];			/* sRGB of the surface */
-	float alpha;			/* 0..1 over the background */
+	float alpha;			/* 0..1; up to 3/4 meshes behind show too */
 };
 
 struct hmr_scene;

@@ -115,13 +115,17 @@ resolve_pixel(const uint32_t mark[S], const float w[S],
 	      float focal, uint8_t *px)
 {
 	struct group g[S];
-	float near = 0.0f, far = INFINITY, dim = 1.0f;
+	float near = 0.0f, far = 1e30f, dim = 1.0f;
 	int n = gather(mark, g);
 	int sum[3] = { 0, 0, 0 }, covered = 0;
 
 	for (int i = 0; i < S; i++) {
+		uint32_t mesh = mark[i] >> MESH_SHIFT;
+
+		if (!mesh || colour[mesh - 1].samples != ALL_SAMPLES)
+			continue;
 		near = w[i] > near ? w[i] : near;
-		far = w[i] > 0.0f && w[i] < far ? w[i] : far;
+		far = w[i] < far ? w[i] : far;
 	}
 	if (near > far)
 		dim = crease(near, far, focal);
@@ -145,8 +149,7 @@ resolve_pixel(const uint32_t mark[S], const float w[S],
 
 void
 raster_resolve(const struct raster_band *b, const struct raster_light *l,
-	       const struct raster_colour *colour, float focal,
-	       const struct hmr_canvas *canvas)
+	       float focal, const struct hmr_canvas *canvas)
 {
 	for (uint32_t k = 0; k < b->tiles; k++) {
 		const struct raster_tile *t = &b->tile[k];
@@ -161,7 +164,7 @@ raster_resolve(const struct raster_band *b, const struct raster_light *l,
 				if (!(m[0] | m[1] | m[2] | m[3] | m[4] | m[5] |
 				      m[6] | m[7]))
 					continue;
-				resolve_pixel(m, t->w[y][x], l, colour, focal,
+				resolve_pixel(m, t->w[y][x], l, b->colour, focal,
 					      hmr_canvas_at(canvas,
 							    (uint32_t)(x0 + x),
 							    (uint32_t)(b->y0 + y)));

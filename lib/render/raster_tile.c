@@ -78,6 +78,7 @@ struct setup {
 	float inv_area;
 	int32_t x0, x1, y0, y1;			/* pixels, inclusive */
 	uint32_t mesh;				/* shifted into place */
+	uint32_t samples;			/* that the mesh takes */
 	bool small;
 };
 
@@ -112,6 +113,7 @@ setup(struct setup *t, const struct raster_band *band,
 	t->ca = edge_of(t->c, t->a);
 	t->inv_area = 1.0f / (float)area;
 	t->mesh = mesh << MESH_SHIFT;
+	t->samples = band->colour[mesh - 1].samples;
 	t->small = x1 - x0 <= SMALL && y1 - y0 <= SMALL;
 	return true;
 }
@@ -214,6 +216,8 @@ fill_small(struct raster_band *band, const struct setup *t)
 	struct edge8 ab = edge8_of(&t->ab, t->a, t);
 	struct edge8 bc = edge8_of(&t->bc, t->b, t);
 	struct edge8 ca = edge8_of(&t->ca, t->c, t);
+	const v8i bit = { 1, 2, 4, 8, 16, 32, 64, 128 };
+	v8i taken = (bit & (int32_t)t->samples) != 0;
 
 	for (int32_t k = t->x0 / TILE; k <= t->x1 / TILE; k++)
 		if (!band->dirty[k])
@@ -222,7 +226,7 @@ fill_small(struct raster_band *band, const struct setup *t)
 		v8i eab = ab.at, ebc = bc.at, eca = ca.at;
 
 		for (int32_t x = t->x0; x <= t->x1; x++) {
-			v8i inside = (eab | ebc | eca) >= 0;
+			v8i inside = ((eab | ebc | eca) >= 0) & taken;
 
 			if (any(&inside))
 				put_samples(&band->tile[x / TILE], y - band->y0,
@@ -278,7 +282,7 @@ fill_pixel(struct raster_band *band, const struct setup *t, int32_t x, int32_t y
 		int64_t e1 = bc + t->bc.dx * sy[i] - t->bc.dy * sx[i];
 		int64_t e2 = ca + t->ca.dx * sy[i] - t->ca.dy * sx[i];
 
-		if ((e0 | e1 | e2) < 0)
+		if ((e0 | e1 | e2) < 0 || !(t->samples >> i & 1))
 			continue;
 		if (!band->dirty[x / TILE])
 			touch(band, x / TILE);

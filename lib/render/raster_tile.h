@@ -14,6 +14,7 @@
 #define TILE 16				/* px, both ways */
 #define SUB 256				/* steps of a pixel that vertices snap to */
 #define S HMR_SCENE_SAMPLES
+#define ALL_SAMPLES ((1u << S) - 1)
 #define MESH_SHIFT 20			/* of a sample's mark: nx, ny 10 bits, mesh 12 */
 
 struct raster_vertex {
@@ -28,9 +29,12 @@ struct raster_tile {
 	uint8_t hits[TILE][TILE][S];	/* only when hits are counted */
 };
 
+/* A mesh that lets through what is behind takes only some of a pixel's samples,
+ * so that it needs no order, and is blended as much stronger. */
 struct raster_colour {
 	float linear[3];
-	int alpha;			/* 0..256 */
+	int alpha;			/* 0..256, of the samples it takes */
+	uint32_t samples;		/* bits */
 };
 
 /* A band: rows y0 .. y0+TILE of the picture, `tiles` tiles wide. */
@@ -40,6 +44,7 @@ struct raster_band {
 	uint32_t tiles;
 	int32_t y0;
 	int32_t width, height;		/* of the picture, px */
+	const struct raster_colour *colour;	/* [mesh - 1] */
 	bool count;			/* keep hits */
 };
 
@@ -54,15 +59,14 @@ typedef void raster_fill(struct raster_band *b, const struct raster_vertex *v0,
 raster_fill *raster_fill_get(void);
 raster_fill raster_fill_plain;
 
-/* Lights the band's samples and blends them into the canvas. colour[mesh - 1]. */
+/* Lights the band's samples and blends them into the canvas. */
 struct raster_light {
 	uint8_t srgb[4096];		/* linear 0..1 in 12 bit to sRGB */
 };
 void raster_light_init(struct raster_light *l);
 float raster_linear(uint8_t srgb);
 void raster_resolve(const struct raster_band *b, const struct raster_light *l,
-		    const struct raster_colour *colour, float focal,
-		    const struct hmr_canvas *canvas);
+		    float focal, const struct hmr_canvas *canvas);
 void raster_resolve_hits(const struct raster_band *b, uint32_t last_mesh,
 			 const struct hmr_canvas *canvas);
 

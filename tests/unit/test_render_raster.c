@@ -65,7 +65,7 @@ test_known_triangle(void **state)
 	 * x + y < 28 is inside, none of x + y > 39 */
 	static const float v[3][3] = { { .10f, .10f, 1 }, { .10f, .30f, 1 },
 				       { .30f, .10f, 1 } };
-	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, { 255, 255, 255 }, 1 };
+	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, 0, { 255, 255, 255 }, 1 };
 	struct hmr_scene *s = scene();
 	int hits = 0;
 
@@ -92,7 +92,7 @@ test_faces_away(void **state)
 {
 	static const float v[3][3] = { { .10f, .10f, 1 }, { .30f, .10f, 1 },
 				       { .10f, .30f, 1 } };
-	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, { 255, 255, 255 }, 1 };
+	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, 0, { 255, 255, 255 }, 1 };
 	struct hmr_scene *s = scene();
 
 	(void)state;
@@ -140,7 +140,7 @@ sheet_is_whole(int n, float from, float span, int covers)
 	static uint32_t f[2048 * 6];
 	struct hmr_scene_mesh m = { (const float (*)[3])v, f,
 				    (uint32_t)((n + 1) * (n + 1)),
-				    (uint32_t)(n * n * 2), { 0 }, { 9, 9, 9 }, 1 };
+				    (uint32_t)(n * n * 2), { 0 }, 0, { 9, 9, 9 }, 1 };
 	struct hmr_scene *s = scene();
 
 	sheet(v, f, n, from, span);
@@ -172,7 +172,7 @@ test_near_plane(void **state)
 	static float v[64][3];
 	static uint32_t f[64 * 6];
 	struct hmr_scene_mesh m = { (const float (*)[3])v, f, 64, 98, { 0 },
-				    { 9, 9, 9 }, 1 };
+				    0, { 9, 9, 9 }, 1 };
 	struct hmr_scene *s = scene();
 
 	(void)state;
@@ -201,8 +201,8 @@ test_depth(void **state)
 		{ { .0f, .0f, 1.5f }, { .0f, 1.2f, 1.5f }, { 1.2f, .0f, 1.5f } },
 	};
 	struct hmr_scene_mesh m[2] = {
-		{ v[0], one_face, 3, 1, { 0 }, { 9, 9, 9 }, 1 },
-		{ v[1], one_face, 3, 1, { 0 }, { 9, 9, 9 }, 1 },
+		{ v[0], one_face, 3, 1, { 0 }, 0, { 9, 9, 9 }, 1 },
+		{ v[1], one_face, 3, 1, { 0 }, 0, { 9, 9, 9 }, 1 },
 	};
 	struct hmr_scene *s = scene();
 
@@ -227,8 +227,8 @@ test_first_wins_ties(void **state)
 	static float v[64][3];
 	static uint32_t f[64 * 6];
 	struct hmr_scene_mesh m[2] = {
-		{ large, one_face, 3, 1, { 0 }, { 9, 9, 9 }, 1 },
-		{ (const float (*)[3])v, f, 64, 98, { 0 }, { 9, 9, 9 }, 1 },
+		{ large, one_face, 3, 1, { 0 }, 0, { 9, 9, 9 }, 1 },
+		{ (const float (*)[3])v, f, 64, 98, { 0 }, 0, { 9, 9, 9 }, 1 },
 	};
 	struct hmr_scene *s = scene();
 
@@ -247,7 +247,7 @@ static void
 test_place(void **state)
 {
 	static const float v[3][3] = { { 1, 1, 2 }, { 1, 1.02f, 2 }, { 1.02f, 1, 2 } };
-	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, { 9, 9, 9 }, 1 };
+	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, 0, { 9, 9, 9 }, 1 };
 	struct hmr_scene *s = scene();
 
 	(void)state;
@@ -269,7 +269,7 @@ static void
 test_blend_and_light(void **state)
 {
 	static const float v[3][3] = { { 0, 0, 1 }, { 0, 3, 1 }, { 3, 0, 1 } };
-	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, { 200, 30, 30 }, 1 };
+	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, 0, { 200, 30, 30 }, 1 };
 	struct hmr_scene *s = scene();
 	struct hmr_canvas c;
 	uint8_t solid[3];
@@ -290,6 +290,31 @@ test_blend_and_light(void **state)
 	hmr_scene_free(s);
 }
 
+/* A faint mesh before another shows the other, not the background. */
+static void
+test_shows_through(void **state)
+{
+	static const float v[3][3] = { { 0, 0, 1 }, { 0, 3, 1 }, { 3, 0, 1 } };
+	struct hmr_scene_mesh m[2] = {
+		{ v, one_face, 3, 1, { 0 }, 0, { 200, 30, 30 }, 1 },
+		{ v, one_face, 3, 1, { 0, 0, 1 }, 0, { 30, 30, 200 }, 1 },
+	};
+	struct hmr_scene *s = scene();
+	uint8_t solid[2][3];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		draw(s, &m[i], 1, 0);
+		memcpy(solid[i], px[20][20], 3);
+	}
+	m[0].alpha = 0.5f;
+	draw(s, m, 2, 0);
+	for (int i = 0; i < 3; i++)
+		assert_in_range(px[20][20][i] + 2, (solid[0][i] + solid[1][i]) / 2,
+				(solid[0][i] + solid[1][i]) / 2 + 4);
+	hmr_scene_free(s);
+}
+
 static void
 test_bad_input(void **state)
 {
@@ -298,7 +323,7 @@ test_bad_input(void **state)
 					 { 0, 0, -5 } };
 	static const uint32_t faces[12] = { 0, 1, 2, 3, 1, 2, 4, 1, 2, 5, 1, 2 };
 	static const uint32_t wild[3] = { 0, 1, 6 };
-	struct hmr_scene_mesh m = { bad, faces, 6, 4, { 0 }, { 9, 9, 9 }, 1 };
+	struct hmr_scene_mesh m = { bad, faces, 6, 4, { 0 }, 0, { 9, 9, 9 }, 1 };
 	struct hmr_scene *s = scene();
 	struct hmr_scene_camera lens = camera;
 	struct hmr_canvas c = canvas(0), large = { &px[0][0][0], W + 1, H, W * 3 };
@@ -334,15 +359,18 @@ test_fills_agree(void **state)
 {
 	struct raster_tile *t = aligned_alloc(64, sizeof(*t) * 12);
 	bool dirty[2][6] = { { 0 } };
+	struct raster_colour colour[90];
 	struct raster_band band[2] = {
-		{ t, dirty[0], 6, 16, W, H, true },
-		{ t + 6, dirty[1], 6, 16, W, H, true },
+		{ t, dirty[0], 6, 16, W, H, colour, true },
+		{ t + 6, dirty[1], 6, 16, W, H, colour, true },
 	};
 	raster_fill *fill[2] = { raster_fill_plain, raster_fill_get() };
 	uint32_t seed = 7;
 
 	(void)state;
 	assert_non_null(t);
+	for (int i = 0; i < 90; i++)
+		colour[i].samples = i % 3 ? 0xff : 0x6c;
 	for (int k = 0; k < 3000; k++) {
 		struct raster_vertex v[3];
 
@@ -381,6 +409,7 @@ main(void)
 		cmocka_unit_test(test_first_wins_ties),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_blend_and_light),
+		cmocka_unit_test(test_shows_through),
 		cmocka_unit_test(test_bad_input),
 		cmocka_unit_test(test_fills_agree),
 	};
