@@ -14,9 +14,15 @@ enum mark {		/* BlazePose's numbers; of a pair the left one */
 	INDEX = 19, THUMB = 21, HIP = 23, KNEE = 25, ANKLE = 27, HEEL = 29, TOE = 31
 };
 
-#define SIGMA3 0.035		/* metres, x and y of a 3D point seen well */
+/* What a point seen well is worth. Smaller than the networks' true errors, which
+ * are those of whole bones: the differences between neighbours are better. */
+#define SIGMA3 0.010		/* metres, x and y of a 3D point */
 #define DEPTH 3.0		/* z is worse by this factor */
-#define SIGMA2 0.015		/* of the person's size, an image point seen well */
+#define SIGMA2 0.005		/* of the person's size, an image point */
+/* A limb the network does not see it still guesses better than a prior can. */
+#define UNSEEN 0.12		/* weight at visibility 0 */
+#define PIXELS 1e6f
+#define FARTHEST 10.0f		/* metres from the hips: no body's point */
 
 /* By how much noisier than the hips; wrists and hands are worst (MODEL.md). */
 static const double noise[HMR_BODY_LANDMARKS] = {
@@ -26,10 +32,10 @@ static const double noise[HMR_BODY_LANDMARKS] = {
 };
 
 static bool
-all_finite(const float *v, int n)
+within(const float *v, int n, float most)	/* finite, too */
 {
 	for (int i = 0; i < n; i++)
-		if (!(fabsf(v[i]) < 1e6f))
+		if (!(fabsf(v[i]) < most))
 			return false;
 	return true;
 }
@@ -40,10 +46,10 @@ person_size(const struct hmr_fit_input *in)
 	double w = (double)in->box[2] - in->box[0], h = (double)in->box[3] - in->box[1];
 	double lo[2] = { 1e9, 1e9 }, hi[2] = { -1e9, -1e9 };
 
-	if (all_finite(in->box, 4) && w > 1 && h > 1)
+	if (within(in->box, 4, PIXELS) && w > 1 && h > 1)
 		return w > h ? w : h;
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++)
-		for (int k = 0; k < 2 && all_finite(in->image[i], 3); k++) {
+		for (int k = 0; k < 2 && within(in->image[i], 3, PIXELS); k++) {
 			lo[k] = fmin(lo[k], in->image[i][k]);
 			hi[k] = fmax(hi[k], in->image[i][k]);
 		}
@@ -61,16 +67,15 @@ fit_targets(struct hmr_fit *f, const struct hmr_fit_input *in)
 	f->size = person_size(in);
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		struct fit_target *t = &f->target[i];
-		if (!all_finite(in->image[i], 3))
+		if (!within(in->image[i], 3, PIXELS))
 			continue;
 		t->seen = fmin(fmax(in->image[i][2], 0), 1);
-		/* the networks trust themselves too much below a half */
-		double w = t->seen * t->seen + 0.01;
+		double w = UNSEEN + (1 - UNSEEN) * t->seen * t->seen;
 		w /= noise[i];
 		t->weight2 = w / (SIGMA2 * f->size);
 		for (int k = 0; k < 2; k++)
 			t->image[k] = in->image[i][k];
-		if (!all_finite(in->world[i], 3))
+		if (!within(in->world[i], 3, FARTHEST))
 			continue;
 		for (int k = 0; k < 3; k++) {
 			t->world[k] = in->world[i][k];
@@ -230,7 +235,7 @@ start_camera(struct hmr_fit *f, const struct hmr_fit_input *in,
 		scale = guess;
 	s->camera[2] = log(f->focal / scale);
 	for (int k = 0; k < 2; k++) {
-		double mid = all_finite(in->box, 4) ?
+		double mid = within(in->box, 4, PIXELS) ?
 			0.5 * ((double)in->box[k] + in->box[k + 2]) : f->centre[k];
 		s->camera[k] = sw > 0 ? (q[k] - scale * p[k]) / sw : mid;
 	}

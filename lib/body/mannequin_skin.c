@@ -241,12 +241,18 @@ man_shape_of(const double at[3], const double weight[HMR_BODY_JOINTS],
 					by[j][k] * (at[k] - man_joints[j][k]));
 		}
 	}
-	/* what no stretching of bones makes: belly, seat and chest; on the
-	 * trunk alone */
-	double trunk = weight[0] + weight[3] + weight[6] + weight[9];
+}
+
+/* What no stretching of bones makes, on the trunk alone: belly, seat, chest. */
+static void
+flesh(const double at[3], const double w[HMR_BODY_JOINTS],
+      double out[HMR_BODY_SHAPES][3])
+{
+	double trunk = w[0] + w[3] + w[6] + w[9];
 	double belly = trunk * soft(at, 0, 0.07, 0.10, 0.15, 0.17, 0.12);
 	double seat = trunk * soft(at, 0.07, -0.06, -0.12, 0.10, 0.10, 0.10);
 	double chest = trunk * soft(at, 0.075, 0.34, 0.11, 0.085, 0.085, 0.08);
+
 	out[1][2] += 0.010 * belly - 0.006 * seat + 0.004 * chest;
 	out[5][2] -= 0.006 * seat;
 	out[6][2] += 0.008 * chest;
@@ -260,6 +266,7 @@ man_shapes(struct man *m)
 
 	for (uint32_t v = 0; v < m->verts; v++) {
 		man_shape_of(m->at[v], m->weight[v], d);
+		flesh(m->at[v], m->weight[v], d);
 		for (int s = 0; s < HMR_BODY_SHAPES; s++)
 			memcpy(m->shape[s][v], d[s], sizeof(d[s]));
 	}

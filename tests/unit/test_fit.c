@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fit: exact and noisy landmarks of natural poses, and what it does with
+ * landmarks that are missing, swapped or no numbers. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "test_fit_poses.h"
+
+#define PEOPLE 500
+
+struct fixture {
+	struct hmr_body *body;
+	struct hmr_fit *fit;
+};
+
+struct score {
+	double mean, worst;	/* mm, pelvis on pelvis */
+	int swapped;		/* pairs that lie better exchanged */
+};
+
+static int
+setup(void **state)
+{
+	static struct fixture x;
+	struct hmr_err e;
+
+	*state = &x;
+	return hmr_body_mannequin(&x.body, &e) || hmr_fit_new(&x.fit, x.body, &e);
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	hmr_fit_free(x->fit);
+	hmr_body_free(x->body);
+	return 0;
+}
+
+static double
+apart(const float a[3], const float b[3])
+{
+	double d = 0;
+
+	for (int k = 0; k < 3; k++)
+		d += ((double)a[k] - b[k]) * ((double)a[k] - b[k]);
+	return 1000 * sqrt(d);
+}
+
+static void
+judge(const struct natural_person *p, const struct hmr_fit_output *o,
+      struct score *s)
+{
+	static const int limb[4][2] = { { 7, 4 }, { 6, 3 }, { 13, 10 }, { 14, 11 } };
+
+	for (int j = 0; j < HMR_BODY_POINTS; j++) {
+		float a[3], b[3];
+		for (int k = 0; k < 3; k++) {
+			a[k] = o->joints3d[j][k] - o->joints3d[8][k];
+			b[k] = p->points[j][k] - p->points[8][k];
+		}
+		double d = apart(a, b);
+		s->mean += d / HMR_BODY_POINTS / PEOPLE;
+		if (d > s->worst)
+			s->worst = d;
+	}
+	for (int i = 0; i < 4; i++) {
+		const float *l = o->joints3d[limb[i][0]], *r = o->joints3d[limb[i][1]];
+		const float *lt = p->points[limb[i][0]], *rt = p->points[limb[i][1]];
+		if (apart(lt, rt) > 100 && apart(l, lt) + apart(r, rt) >
+		    apart(l, rt) + apart(r, lt))
+			s->swapped++;
+	}
+}
+
+static struct score
+run(struct fixture *x, uint64_t seed, bool noise)
+{
+	struct natural r = { seed };
+	struct score s = { 0 };
+
+	for (int i = 0; i < PEOPLE; i++) {
+		struct natural_person p;
+		struct hmr_fit_output o;
+		natural_next(&r, x->body, &p);
+		if (noise)
+			natural_noise(&r, &p);
+		assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, NULL), HMR_OK);
+		judge(&p, &o, &s);
+	}
+	return s;
+}
+
+static void
+exact(void **state)
+{
+	static const uint64_t seeds[2] = { 1, 2 };
+
+	for (int i = 0; i < 2; i++) {
+		struct score s = run(*state, seeds[i], false);
+		print_message("# exact, seed %d: mean %.2f mm, worst %.1f mm\n",
+			      (int)seeds[i], s.mean, s.worst);
+		assert_true(s.mean < 15);
+		assert_true(s.worst < 60);
+		assert_int_equal(s.swapped, 0);
+	}
+}
+
+static void
+noisy(void **state)
+{
+	static const uint64_t seeds[2] = { 1, 2 };
+
+	for (int i = 0; i < 2; i++) {
+		struct score s = run(*state, seeds[i], true);
+		print_message("# noise, seed %d: mean %.2f mm, swapped %d\n",
+			      (int)seeds[i], s.mean, s.swapped);
+		assert_true(s.mean < 45);
+		assert_int_equal(s.swapped, 0);
+	}
+}
+
+static void
+check_finite(const struct hmr_fit_output *o)
+{
+	const float *v = (const float *)o;
+
+	for (size_t i = 0; i < sizeof(*o) / sizeof(float); i++)
+		assert_true(fabsf(v[i]) < 1e7f);
+	for (int j = 0; j < HMR_BODY_JOINTS; j++) {
+		double m[9], n[9];
+		for (int k = 0; k < 9; k++)
+			m[k] = o->pose[j][k];
+		rot_tmul(m, m, n);
+		for (int k = 0; k < 9; k++)
+			assert_true(fabs(n[k] - (k % 4 == 0)) < 1e-5);
+	}
+	for (int i = 0; i < HMR_BODY_POINTS; i++)
+		assert_true(o->joint_conf[i] >= 0 && o->joint_conf[i] <= 1);
+}
+
+/* Whatever comes in, what goes out is finite, and rotations are rotations. */
+static void
+nonsense(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 3 };
+	struct natural_person p;
+	struct hmr_fit_output o;
+
+	for (int i = 0; i < 200; i++) {
+		natural_next(&r, x->body, &p);
+		float *v = i % 2 ? &p.in.image[0][0] : &p.in.world[0][0];
+		static const float bad[] = { 0, NAN, INFINITY, -1e30f, 1e5f, 0.5f };
+		for (int k = 0; k < 3 * HMR_BODY_LANDMARKS; k++)
+			if (natural_uniform(&r) < i / 200.0)
+				v[k] = bad[i % 6];
+		if (i % 3 == 0)
+			p.in.box[i % 4] = bad[i % 6];
+		assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, NULL), HMR_OK);
+		check_finite(&o);
+	}
+	memset(&p.in, 0, sizeof(p.in));
+	p.in.focal = 1000;
+	assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, NULL), HMR_OK);
+	check_finite(&o);
+	p.in.focal = NAN;
+	struct hmr_err e;
+	assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, &e), HMR_E_FORMAT);
+}
+
+static void
+repeatable(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 4 };
+	struct natural_person p, q;
+	struct hmr_fit_output a, b, c;
+
+	natural_next(&r, x->body, &p);
+	natural_next(&r, x->body, &q);
+	assert_int_equal(hmr_fit_run(x->fit, &p.in, &a, NULL), HMR_OK);
+	assert_int_equal(hmr_fit_run(x->fit, &q.in, &b, NULL), HMR_OK);
+	assert_int_equal(hmr_fit_run(x->fit, &p.in, &c, NULL), HMR_OK);
+	assert_memory_equal(&a, &c, sizeof(a));
+}
+
+/* One wild landmark, seen well: the others hold. */
+static void
+outlier(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 5 };
+	double far = 0;
+	int n = 0;
+
+	for (int i = 0; i < 100; i++) {
+		struct natural_person p;
+		struct hmr_fit_output o;
+		natural_next(&r, x->body, &p);
+		p.in.world[16][0] += 0.5f;
+		p.in.world[16][1] -= 0.6f;
+		p.in.image[16][0] += 120;
+		p.in.image[16][1] -= 150;
+		assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, NULL), HMR_OK);
+		for (int j = 0; j < 15; j++)
+			if (j != 4) {
+				far += apart(o.joints3d[j], p.points[j]);
+				n++;
+			}
+		assert_true(o.joint_conf[4] < 0.5f);
+	}
+	print_message("# one wild wrist: the other joints %.1f mm\n", far / n);
+	assert_true(far / n < 30);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exact),
+		cmocka_unit_test(noisy),
+		cmocka_unit_test(nonsense),
+		cmocka_unit_test(repeatable),
+		cmocka_unit_test(outlier),
+	};
+
+	return cmocka_run_group_tests_name("fit", tests, setup, teardown);
+}
