@@ -388,18 +388,22 @@ freedom(const struct man *m, uint32_t v)
 
 	switch (m->part[v]) {
 	case MAN_PART_TORSO: {
-		double dx = (x - 0.16) / 0.09, dy = (p[1] - 0.43) / 0.13;
-		double hip = (p[1] + 0.09) / 0.11;
+		double dx = (x - 0.16) / 0.10, dy = (p[1] - 0.43) / 0.14;
+		double hip = (p[1] + 0.11) / 0.12, neck = (p[1] - 0.51) / 0.07;
 		double a = 1 - dx * dx - dy * dy, c = 1 - hip * hip;
+		double n = 0.7 * (1 - neck * neck);
 		a = a > c ? a : c;
+		a = a > n ? a : n;
 		return a > 0.15 ? a : 0.15;
 	}
 	case MAN_PART_ARM:
-		return m->row[v] < 7 ? 1 - m->row[v] / 8.0 : 0.1;
+		return m->row[v] < 10 ? 1 - m->row[v] / 11.0 : 0.1;
 	case MAN_PART_LEG:
-		return m->row[v] < 7 ? 1 - m->row[v] / 8.0 : 0.1;
+		return m->row[v] < 12 ? 1 - m->row[v] / 13.0 : 0.1;
 	case MAN_PART_HAND:
 		return 0.25;
+	case MAN_PART_HEAD:
+		return m->row[v] > 52 ? 0.8 : 0.2;
 	default:
 		return 0.1;
 	}
@@ -501,7 +505,7 @@ man_mesh(struct man *m)
 	build(b);
 	neighbours(m);
 	symmetric(b);
-	smooth(b, 12, 0.5, 0.5);
+	smooth(b, 30, 0.5, 0.5);
 	normals(m);
 	for (uint32_t v = 0; v < m->verts; v++)
 		if (m->part[v] == MAN_PART_HEAD)
