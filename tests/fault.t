@@ -69,14 +69,19 @@ faults() {
 
 video "$T/v.mkv" 3 && hmr-decode -q -o "$T/s.hmr" "$T/v.mkv"
 ok $? "a small stream"
-rich=$T/s.hmr
+# One with people: by the networks, or without images by another writer.
+py=/usr/bin/python3
+[ -x $py ] || py=python3
+mkdir "$T/g"
+$py "$ROOT/tests/golden/make.py" "$T/g" || skip_all "no numpy"
+rich=$T/g/good-three.hmr
 if have_models && have_vtest && have hmr-detect hmr-mesh hmr-assoc; then
 	vtest_clip "$T/c.avi" 2 20 &&
 	    hmr-decode -q --max-side 384 -o "$T/c.hmr" "$T/c.avi" &&
 	    hmr-detect -o "$T/d.hmr" "$T/c.hmr" &&
 	    hmr-mesh --keep-image -o "$T/m.hmr" "$T/d.hmr" &&
 	    hmr-assoc --stream -o "$T/a.hmr" "$T/m.hmr"
-	ok $? "a stream with people"
+	ok $? "a stream with people, by the networks"
 	rich=$T/a.hmr
 fi
 

@@ -221,8 +221,8 @@ for f in gop.mp4 gop.mkv gop.ts gop.avi gop.mpg gop.webm pir.mkv; do
 	awk '/^head/ { split($4, tb, "/") }
 	    /^[0-9]/ { t = $2 * tb[1] / tb[2]; if (!n++) first = t; last = t }
 	    END { d = last - first
-		printf "%.6f %.6f\n", first + 0.42 * d, first + 0.69 * d }' d.txt >times
-	read -r a b <times
+		printf "%.6f %.6f\n", first + 0.42 * d, first + 0.69 * d }' d.txt >interval.txt
+	read -r a b <interval.txt
 	hmr-decode -q --no-history -z 0 --end "$a" "$f" >a.hmr
 	hmr-decode -q --no-history -z 0 --start "$a" --end "$b" "$f" >b.hmr
 	hmr-decode -q --no-history -z 0 --start "$b" "$f" >c.hmr

@@ -7,20 +7,20 @@
 #include "detect/poser.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define POINTS 39		/* 33 of the body, 2 of the crop, 4 unused */
 #define FIELDS 5		/* x y z, visibility and presence as logits */
 
-static const char *const outputs[] = { "ld_3d", "world_3d", "output_poseflag",
-	NULL };
 static const uint32_t batches[] = { 1, 2, 4, 8, 0 };
 #define BATCH_MAX 8
 
 struct hmr_poser {
 	struct hmr_net *net;
 	struct hmr_sampler *sampler;
+	const char *outputs[4];		/* landmarks, world, present; the model's strings */
 	float *input;			/* [BATCH_MAX][side][side][3], R G B in 0..1 */
 	uint32_t side;			/* pixels */
 };
@@ -38,16 +38,42 @@ check_output(struct hmr_net *n, const char *name, int64_t size, struct hmr_err *
 	return HMR_OK;
 }
 
+/* Crops are prepared in one way, R G B in 0..1; the meta has to agree. */
+static enum hmr_status
+read_meta(struct hmr_poser *p, const struct hmr_model *m, struct hmr_err *e)
+{
+	static const char *const keys[3] = { "landmarks", "world", "present" };
+	const char *family = hmr_model_meta(m, "family");
+	const char *order = hmr_model_meta(m, "channels");
+	double mean[3], std[3];
+
+	if (strcmp(hmr_model_kind(m), "pose"))
+		return hmr_fail(e, HMR_E_MODEL, "a model of kind \"%s\", a pose network "
+				"is needed", hmr_model_kind(m));
+	if (!family || strcmp(family, "blazepose") || !order || strcmp(order, "RGB") ||
+	    hmr_model_meta_list(m, "mean", mean, 3) != 3 ||
+	    hmr_model_meta_list(m, "std", std, 3) != 3)
+		return hmr_fail(e, HMR_E_MODEL,
+				"a pose network of a family that is not known");
+	for (int i = 0; i < 3; i++)
+		if (mean[i] != 0 || std[i] != 255 ||
+		    !(p->outputs[i] = hmr_model_meta(m, keys[i])))
+			return hmr_fail(e, HMR_E_MODEL, "not BlazePose's input and outputs");
+	return HMR_OK;
+}
+
 static enum hmr_status
 open_net(struct hmr_poser *p, const struct hmr_model *m,
 	 const struct hmr_poser_options *o, struct hmr_err *e)
 {
 	struct hmr_net_options no = { .device = o->device,
 		.precision = o->precision, .threads = o->threads,
-		.outputs = outputs, .batches = batches };
+		.outputs = p->outputs, .batches = batches };
 	struct hmr_dims d;
 	enum hmr_status st;
 
+	if ((st = read_meta(p, m, e)))
+		return st;
 	no.input.n = 4;
 	no.input.d[0] = BATCH_MAX;
 	if ((st = hmr_net_new(&p->net, m, &no, e)))
@@ -57,9 +83,9 @@ open_net(struct hmr_poser *p, const struct hmr_model *m,
 	    d.d[1] < 1 || d.d[1] > 4096 || d.d[3] != 3)
 		return hmr_fail(e, HMR_E_MODEL, "input is not square RGB pixels");
 	p->side = (uint32_t)d.d[1];
-	if ((st = check_output(p->net, outputs[0], POINTS * FIELDS, e)) ||
-	    (st = check_output(p->net, outputs[1], POINTS * 3, e)) ||
-	    (st = check_output(p->net, outputs[2], 1, e)))
+	if ((st = check_output(p->net, p->outputs[0], POINTS * FIELDS, e)) ||
+	    (st = check_output(p->net, p->outputs[1], POINTS * 3, e)) ||
+	    (st = check_output(p->net, p->outputs[2], 1, e)))
 		return st;
 	return HMR_OK;
 }
@@ -72,10 +98,6 @@ hmr_poser_new(struct hmr_poser **out, const struct hmr_model *m,
 	enum hmr_status st;
 
 	*out = NULL;
-	if (strcmp(hmr_model_kind(m), "pose"))
-		return hmr_fail(e, HMR_E_MODEL, "%s: is a model of kind \"%s\", "
-				"a pose network is needed", hmr_model_name(m),
-				hmr_model_kind(m));
 	if (!(p = calloc(1, sizeof(*p))))
 		return hmr_fail(e, HMR_E_NOMEM, "pose network");
 	if ((st = open_net(p, m, o, e)))
@@ -138,7 +160,17 @@ sigmoid(float x)
 	return 1 / (1 + expf(-x));
 }
 
-/* One crop's outputs, back to the image and to the camera's axes. */
+static bool
+all_finite(const float *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return false;
+	return true;
+}
+
+/* One crop's outputs, back to the image and to the camera's axes. A landmark that
+ * is not finite becomes the crop's centre, unseen. */
 static void
 read_landmarks(const struct hmr_poser *p, const struct hmr_crop *c,
 	       const float ld[POINTS][FIELDS], const float world[POINTS][3],
@@ -147,6 +179,12 @@ read_landmarks(const struct hmr_poser *p, const struct hmr_crop *c,
 	float sn = sinf(c->angle), cs = cosf(c->angle), side = (float)p->side;
 
 	for (int i = 0; i < HMR_LANDMARKS; i++) {
+		if (!all_finite(ld[i], FIELDS) || !all_finite(world[i], 3)) {
+			hmr_crop_point(c, 0.5f, 0.5f, out->image[i]);
+			out->image[i][2] = 0;
+			memset(out->world[i], 0, sizeof(out->world[i]));
+			continue;
+		}
 		hmr_crop_point(c, ld[i][0] / side, ld[i][1] / side, out->image[i]);
 		out->image[i][2] = sigmoid(ld[i][3]);
 		out->world[i][0] = cs * world[i][0] - sn * world[i][1];
@@ -174,11 +212,11 @@ run_batch(struct hmr_poser *p, const struct hmr_image *im,
 	}
 	if ((st = hmr_net_run(p->net, n, e)))
 		return st;
-	ld = hmr_net_output(p->net, outputs[0], &d);
-	world = hmr_net_output(p->net, outputs[1], &d);
-	flag = hmr_net_output(p->net, outputs[2], &d);
+	ld = hmr_net_output(p->net, p->outputs[0], &d);
+	world = hmr_net_output(p->net, p->outputs[1], &d);
+	flag = hmr_net_output(p->net, p->outputs[2], &d);
 	for (uint32_t i = 0; i < n; i++) {
-		out[i].flag = flag[i];
+		out[i].flag = isfinite(flag[i]) ? flag[i] : 0;
 		read_landmarks(p, &crop[i],
 			       (const float (*)[FIELDS])(ld + (size_t)i * POINTS * FIELDS),
 			       (const float (*)[3])(world + (size_t)i * POINTS * 3),
