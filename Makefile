@@ -12,7 +12,7 @@ O ?= build/cpu$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
 
 PKG_media := libavformat libavcodec libavdevice libavutil libswscale
-PKG_ALL := libzstd libxxhash libcjson nettle zlib $(PKG_media)
+PKG_ALL := libzstd libxxhash libcjson libzip nettle zlib $(PKG_media)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_ALL) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -35,6 +35,10 @@ PARTS_hmr-eval := track
 COMMON_PARTS := image stream base
 LIBS_media := $(shell pkg-config --libs $(PKG_media) 2>/dev/null)
 LIBS_nn := -ldnnl -fopenmp
+# The loops of the cpu backend: vectorised, and divided among threads.
+CFLAGS_cpu := -fopenmp
+CFLAGS_cpu_ops := -O3 -fopenmp
+LIBS_import := $(shell pkg-config --libs libzip zlib 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 
 PROGS := $(patsubst cmd/%.c,%,$(wildcard cmd/hmr-*.c))
