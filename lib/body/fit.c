@@ -41,13 +41,10 @@ hmr_fit_free(struct hmr_fit *f)
 	free(f);
 }
 
-/* step = -(h + damp diag h)^-1 g by Cholesky; false where that fails. */
-static bool
-solve(struct hmr_fit *f, double damp)
+bool
+fit_factor(struct hmr_fit *f, double damp)
 {
-	const int n = FIT_COLUMNS;
-
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < FIT_COLUMNS; i++) {
 		for (int j = 0; j <= i; j++) {
 			double v = f->h[i][j];
 			if (i == j)
@@ -62,6 +59,15 @@ solve(struct hmr_fit *f, double damp)
 				return false;
 		}
 	}
+	return true;
+}
+
+/* step = -(l l^T)^-1 g */
+static void
+solve(struct hmr_fit *f)
+{
+	const int n = FIT_COLUMNS;
+
 	for (int i = 0; i < n; i++) {
 		double v = -f->g[i];
 		for (int k = 0; k < i; k++)
@@ -74,7 +80,6 @@ solve(struct hmr_fit *f, double damp)
 			v -= f->l[k][i] * f->step[k];
 		f->step[i] = v / f->l[i][i];
 	}
-	return true;
 }
 
 static void
@@ -116,9 +121,10 @@ minimise(struct hmr_fit *f, struct fit_state *s)
 		struct fit_state to;
 		if (fresh)
 			cost = fit_normal(f, s);
-		bool ok = solve(f, damp);
+		bool ok = fit_factor(f, damp);
 		double c = cost;
 		if (ok) {
+			solve(f);
 			take(f, s, &to);
 			c = fit_cost(f, &to);
 		}
@@ -146,54 +152,6 @@ orthogonal(double m[9])
 	rot_cross(x, y, z);
 }
 
-/* The landmarks that tell of each output joint: those next to it on the body. */
-static const int8_t near[HMR_BODY_POINTS][4] = {
-	{ 0, -1 }, { 11, 12, -1 }, { 12, -1 }, { 14, -1 }, { 16, -1 }, { 11, -1 },
-	{ 13, -1 }, { 15, -1 }, { 23, 24, -1 }, { 24, -1 }, { 26, -1 }, { 28, -1 },
-	{ 23, -1 }, { 25, -1 }, { 27, -1 }, { 5, -1 }, { 2, -1 }, { 8, -1 },
-	{ 7, -1 }, { 31, -1 }, { 31, -1 }, { 29, -1 }, { 32, -1 }, { 32, -1 },
-	{ 30, -1 }, { 28, -1 }, { 26, -1 }, { 24, -1 }, { 23, -1 }, { 25, -1 },
-	{ 27, -1 }, { 16, -1 }, { 14, -1 }, { 12, -1 }, { 11, -1 }, { 13, -1 },
-	{ 15, -1 }, { 11, 12, -1 }, { 7, 8, 0, -1 }, { 23, 24, -1 },
-	{ 11, 12, -1 }, { 11, 12, 23, 24 }, { 9, 10, 0, -1 }, { 7, 8, 0, -1 },
-};
-
-static void
-confidence(const struct hmr_fit *f, const struct fit_state *s,
-	   struct hmr_fit_output *out)
-{
-	double c[HMR_BODY_LANDMARKS], sum = 0;
-	int seen = 0;
-
-	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
-		const struct fit_target *t = &f->target[i];
-		double p[2], z, d, r = 0;
-		c[i] = 0;
-		if (t->weight2 == 0)
-			continue;
-		fit_project(f, s, f->mark[i], p, &z);
-		d = hypot(p[0] - t->image[0], p[1] - t->image[1]);
-		for (int k = 0; k < 3 && t->weight3[0] > 0; k++) {
-			double v = f->mark[i][k] + s->offset[k] - t->world[k];
-			r += v * v * (k == 2 ? 0.1 : 1);
-		}
-		d /= 0.06 * f->size;
-		c[i] = t->seen * exp(-0.5 * (d * d + r / (0.12 * 0.12)));
-		if (t->seen > 0.5) {
-			sum += hypot(p[0] - t->image[0], p[1] - t->image[1]);
-			seen++;
-		}
-	}
-	out->fit_error = seen ? (float)(sum / seen) : 0;
-	for (int i = 0; i < HMR_BODY_POINTS; i++) {
-		double v = 0;
-		int n = 0;
-		for (; n < 4 && near[i][n] >= 0; n++)
-			v += c[near[i][n]];
-		out->joint_conf[i] = (float)(v / n);
-	}
-}
-
 static void
 output(struct hmr_fit *f, struct fit_state *s, struct hmr_fit_output *out)
 {
@@ -216,7 +174,7 @@ output(struct hmr_fit *f, struct fit_state *s, struct hmr_fit_output *out)
 		t[k] = (s->camera[k] - f->centre[k]) * t[2] / f->focal;
 	for (int k = 0; k < 3; k++)
 		out->camera[k] = (float)t[k];
-	confidence(f, s, out);
+	fit_confidence(f, s, out);
 	hmr_body_pose(f->body, NULL, (const float (*)[9])out->pose, out->shape,
 		      NULL, NULL, out->joints3d, NULL);
 	for (int i = 0; i < HMR_BODY_POINTS; i++) {

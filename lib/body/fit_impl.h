@@ -68,6 +68,7 @@ struct hmr_fit {
 	double bone[HMR_BODY_JOINTS][3];	/* x -> turn x + bone */
 	double axis[HMR_BODY_JOINTS][9];	/* columns: world axes per number */
 	double mark[HMR_BODY_LANDMARKS][3];
+	double motion[HMR_BODY_SHAPES][HMR_BODY_JOINTS][3];	/* of bone */
 	/* the body's tree */
 	uint32_t above[HMR_BODY_JOINTS];	/* bits: a joint and its parents */
 	int block_of[HMR_BODY_JOINTS];		/* -1: none */
@@ -83,9 +84,20 @@ void fit_pose(struct hmr_fit *f, const struct fit_state *s);	/* all of the above
 double fit_cost(struct hmr_fit *f, const struct fit_state *s);
 /* The same, with h and g. */
 double fit_normal(struct hmr_fit *f, const struct fit_state *s);
+/* After fit_normal: derivatives of fixed point i (of all 77) by the columns it
+ * depends on; returns how many. */
+int fit_rows(const struct hmr_fit *f, const struct fit_state *s, int i,
+	     double row[3][FIT_WIDTH], int col[FIT_WIDTH]);
 /* Where the camera sees point p of the body, px; its depth in *z. */
 void fit_project(const struct hmr_fit *f, const struct fit_state *s,
 		 const double p[3], double out[2], double *z);
+
+/* fit.c: l from h, the diagonal raised by damp of itself; false: not positive. */
+bool fit_factor(struct hmr_fit *f, double damp);
+
+/* fit_conf.c: joint_conf and fit_error at the final state. */
+void fit_confidence(struct hmr_fit *f, const struct fit_state *s,
+		    struct hmr_fit_output *out);
 
 /* fit_start.c */
 void fit_targets(struct hmr_fit *f, const struct hmr_fit_input *in);

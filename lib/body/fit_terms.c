@@ -221,13 +221,9 @@ fit_cost(struct hmr_fit *f, const struct fit_state *s)
 	return cost;
 }
 
-/* How joints and bones move with the shape. */
-struct motion {
-	double bone[HMR_BODY_SHAPES][HMR_BODY_JOINTS][3];
-};
-
+/* How bones move with the shape. */
 static void
-shape_motion(const struct hmr_fit *f, struct motion *m)
+shape_motion(struct hmr_fit *f)
 {
 	const struct hmr_body *b = f->body;
 
@@ -248,19 +244,17 @@ shape_motion(const struct hmr_fit *f, struct motion *m)
 			}
 			rot_apply(f->turn[j], d, r);
 			for (int a = 0; a < 3; a++)
-				m->bone[i][j][a] = at[j][a] - r[a];
+				f->motion[i][j][a] = at[j][a] - r[a];
 		}
 	}
 }
 
-/* Derivatives of landmark i of the body by its columns; returns how many. */
-static int
-landmark_rows(const struct hmr_fit *f, const struct fit_state *s,
-	      const struct motion *m, int i, double row[3][FIT_WIDTH],
-	      int col[FIT_WIDTH])
+int
+fit_rows(const struct hmr_fit *f, const struct fit_state *s, int i,
+	 double row[3][FIT_WIDTH], int col[FIT_WIDTH])
 {
 	const struct hmr_body *b = f->body;
-	const uint32_t *e = b->entry_start + HMR_BODY_POINTS + i;
+	const uint32_t *e = b->entry_start + i;
 	int n = FIT_COMMON, slot[FIT_BLOCKS];
 
 	memset(row, 0, 3 * sizeof(row[0]));
@@ -284,7 +278,7 @@ landmark_rows(const struct hmr_fit *f, const struct fit_state *s,
 			rot_apply(f->turn[q->joint], c, v);
 			for (int a = 0; a < 3; a++)
 				row[a][FIT_SHAPE + h] += v[a] +
-					q->s * m->bone[h][q->joint][a];
+					q->s * f->motion[h][q->joint][a];
 		}
 		for (int j = 0; j < HMR_BODY_JOINTS; j++) {
 			int at = FIT_ROOT, blk = f->block_of[j];
@@ -339,14 +333,13 @@ spread(struct hmr_fit *f, double row[5][FIT_WIDTH], const double r[5],
 double
 fit_normal(struct hmr_fit *f, const struct fit_state *s)
 {
-	struct motion m;
 	double cost, t[3];
 
 	fit_pose(f, s);
 	memset(f->h, 0, sizeof(f->h));
 	memset(f->g, 0, sizeof(f->g));
 	cost = priors(f, s, true);
-	shape_motion(f, &m);
+	shape_motion(f);
 	camera(f, s, t);
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		const struct fit_target *to = &f->target[i];
@@ -354,7 +347,7 @@ fit_normal(struct hmr_fit *f, const struct fit_state *s)
 		int col[FIT_WIDTH];
 		if (to->weight2 == 0 && to->weight3[0] == 0)
 			continue;
-		int n = landmark_rows(f, s, &m, i, row, col);
+		int n = fit_rows(f, s, HMR_BODY_POINTS + i, row, col);
 		residual(f, s, i, r);
 		cost += huber(rot_dot(r, r), &w3);
 		cost += huber(r[3] * r[3] + r[4] * r[4], &w2);
