@@ -149,7 +149,7 @@ hmr_mot_sort(struct hmr_mot *m, const char *name, struct hmr_err *e)
 		    ids[m->row[i - 1].id] == r->id) {
 			free(ids);
 			return hmr_fail(e, HMR_E_FORMAT,
-					"%s: identity %u twice in frame %u", name,
+					"%s: identity %u twice in frame %u, from 0", name,
 					r->id, r->frame);
 		}
 		m->row[i].id = (uint32_t)((uint32_t *)bsearch(&r->id, ids, k,
