@@ -78,7 +78,7 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			return st;
 		tell_plan(c);
 	}
-	hmr_head_grow(h, hmr_people_bytes(c->o.max_people));
+	hmr_head_grow(h, HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) + 7);
 	stage->model = hmr_model_name(c->model);
 	stage->model_sha256 = hmr_model_sha256(c->model);
 	stage->backend = hmr_detector_backend(c->detector);

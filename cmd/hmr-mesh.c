@@ -110,7 +110,8 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 	}
 	c->head = h;
 	for (int k = 0; k < 4; k++)
-		hmr_head_grow(h, section_bytes(c, k, c->o.pose.max_people));
+		hmr_head_grow(h, HMR_SECTION_HEADER + 7 +
+			      section_bytes(c, k, c->o.pose.max_people));
 	stage->model = hmr_model_name(c->model);
 	stage->model_sha256 = hmr_model_sha256(c->model);
 	stage->backend = hmr_poser_backend(hmr_mesher_poser(c->mesher));

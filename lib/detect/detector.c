@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two-scale NanoDet detector; see detector.h. How pixels are prepared and what
- * the outputs are called comes from the model's meta; the scales are ours.
+ * The two-scale NanoDet detector; see detector.h. How pixels are prepared comes
+ * from the model's meta; the scales are ours.
  */
 #include "detect/detector.h"
 
@@ -20,6 +20,10 @@
 #define GATE_SMALL 0.4f		/* of the image's height */
 
 static const uint32_t strides[LEVELS] = { 8, 16, 32 };
+static const char *const outputs[2 * LEVELS + 1] = {
+	"Identity", "Identity_1", "Identity_2",		/* class probabilities */
+	"Identity_3", "Identity_4", "Identity_5", NULL,	/* box sides */
+};
 
 struct scale {
 	struct hmr_net *net;
@@ -35,8 +39,6 @@ struct hmr_detector {
 	struct hmr_sampler *sampler;
 	struct hmr_scored *found;	/* [cells of all levels of all scales] */
 	uint32_t cells;
-	/* class probabilities of each level, then box sides; the model's strings */
-	const char *outputs[2 * LEVELS + 1];
 	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
 };
 
@@ -54,20 +56,20 @@ shape(uint32_t w, uint32_t h, uint32_t side, uint32_t out[2])
 }
 
 static enum hmr_status
-check_outputs(const struct hmr_detector *d, struct scale *s, struct hmr_err *e)
+check_outputs(struct scale *s, struct hmr_err *e)
 {
 	for (int i = 0; i < 2 * LEVELS; i++) {
 		uint32_t stride = strides[i % LEVELS];
 		int64_t cells = (int64_t)(s->width / stride) * (s->height / stride);
 		struct hmr_dims o;
 
-		if (!hmr_net_output(s->net, d->outputs[i], &o))
-			return hmr_fail(e, HMR_E_MODEL, "no output %s", d->outputs[i]);
+		if (!hmr_net_output(s->net, outputs[i], &o))
+			return hmr_fail(e, HMR_E_MODEL, "no output %s", outputs[i]);
 		if (o.n != 3 || o.d[1] != cells ||
 		    (i < LEVELS ? o.d[2] < 1 : o.d[2] != 4 * HMR_NANODET_BINS))
 			return hmr_fail(e, HMR_E_MODEL,
 					"output %s is not NanoDet's for %ux%u pixels",
-					d->outputs[i], s->width, s->height);
+					outputs[i], s->width, s->height);
 	}
 	return HMR_OK;
 }
@@ -78,7 +80,7 @@ open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 {
 	struct hmr_net_options o = { .device = d->o.device,
 		.precision = d->o.precision, .threads = d->o.threads,
-		.outputs = d->outputs };
+		.outputs = outputs };
 	uint32_t size[2];
 	struct hmr_dims dims;
 	enum hmr_status st;
@@ -99,36 +101,32 @@ open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 				s->width);
 	for (int l = 0; l < LEVELS; l++)
 		d->cells += s->width / strides[l] * (s->height / strides[l]);
-	return check_outputs(d, s, e);
+	return check_outputs(s, e);
 }
 
-/* What the model's meta says of its input and outputs. Pixels: value =
- * (255 c - mean) / std for each channel, in the order B G R. */
+/* What the model's meta says of its input: value = (255 c - mean) / std. */
 static enum hmr_status
 read_meta(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
 {
-	const char *family = hmr_model_meta(m, "family");
-	const char *order = hmr_model_meta(m, "channels");
-	double mean[3], std[3];
+	static const char *const keys[3][2] = { { "mean_r", "std_r" },
+		{ "mean_g", "std_g" }, { "mean_b", "std_b" } };
+	const char *decoder = hmr_model_meta(m, "decoder");
 
 	if (strcmp(hmr_model_kind(m), "detector"))
 		return hmr_fail(e, HMR_E_MODEL, "a model of kind \"%s\", a detector is "
 				"needed", hmr_model_kind(m));
-	if (!family || strcmp(family, "nanodet") || !order || strcmp(order, "BGR") ||
-	    hmr_model_meta_list(m, "mean", mean, 3) != 3 ||
-	    hmr_model_meta_list(m, "std", std, 3) != 3)
-		return hmr_fail(e, HMR_E_MODEL, "a detector of a family that is not known");
+	if (!decoder || strcmp(decoder, "nanodet"))
+		return hmr_fail(e, HMR_E_MODEL, "a detector whose decoder \"%s\" is not "
+				"known", decoder ? decoder : "");
 	for (int c = 0; c < 3; c++) {
-		if (!isfinite(mean[c]) || !(std[c] > 0))
-			return hmr_fail(e, HMR_E_MODEL, "mean or std is no number");
-		d->value_scale[c] = (float)(255 / std[2 - c]);
-		d->value_bias[c] = (float)(-mean[2 - c] / std[2 - c]);
-	}
-	for (uint32_t i = 0; i < LEVELS; i++) {
-		d->outputs[i] = hmr_model_meta_at(m, "scores", i);
-		d->outputs[LEVELS + i] = hmr_model_meta_at(m, "boxes", i);
-		if (!d->outputs[i] || !d->outputs[LEVELS + i])
-			return hmr_fail(e, HMR_E_MODEL, "fewer than %d levels", LEVELS);
+		double mean = hmr_model_meta_f64(m, keys[c][0], 0);
+		double std = hmr_model_meta_f64(m, keys[c][1], 0);
+
+		if (!isfinite(mean) || !(std > 0))
+			return hmr_fail(e, HMR_E_MODEL, "no %s or %s in its meta",
+					keys[c][0], keys[c][1]);
+		d->value_scale[c] = (float)(255 / std);
+		d->value_bias[c] = (float)(-mean / std);
 	}
 	d->scale[0].side = SIDE_SMALL;
 	d->scale[0].gate = GATE_SMALL;
@@ -254,9 +252,9 @@ run_scale(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
 			.cols = s->width / strides[i], .rows = s->height / strides[i] };
 		struct hmr_dims dims;
 
-		l.prob = hmr_net_output(s->net, d->outputs[i], &dims);
+		l.prob = hmr_net_output(s->net, outputs[i], &dims);
 		l.classes = (uint32_t)dims.d[2];
-		l.side = hmr_net_output(s->net, d->outputs[LEVELS + i], &dims);
+		l.side = hmr_net_output(s->net, outputs[LEVELS + i], &dims);
 		hmr_nanodet_decode(&l, d->o.score, scale, d->found, n);
 	}
 	for (uint32_t i = from; i < *n; i++) {

@@ -43,22 +43,22 @@ static enum hmr_status
 read_meta(struct hmr_poser *p, const struct hmr_model *m, struct hmr_err *e)
 {
 	static const char *const keys[3] = { "landmarks", "world", "present" };
-	const char *family = hmr_model_meta(m, "family");
-	const char *order = hmr_model_meta(m, "channels");
-	double mean[3], std[3];
+	static const char *const pixels[6] = { "mean_r", "mean_g", "mean_b", "std_r",
+		"std_g", "std_b" };
+	const char *decoder = hmr_model_meta(m, "decoder");
 
 	if (strcmp(hmr_model_kind(m), "pose"))
 		return hmr_fail(e, HMR_E_MODEL, "a model of kind \"%s\", a pose network "
 				"is needed", hmr_model_kind(m));
-	if (!family || strcmp(family, "blazepose") || !order || strcmp(order, "RGB") ||
-	    hmr_model_meta_list(m, "mean", mean, 3) != 3 ||
-	    hmr_model_meta_list(m, "std", std, 3) != 3)
-		return hmr_fail(e, HMR_E_MODEL,
-				"a pose network of a family that is not known");
+	if (!decoder || strcmp(decoder, "blazepose"))
+		return hmr_fail(e, HMR_E_MODEL, "a pose network whose decoder \"%s\" is "
+				"not known", decoder ? decoder : "");
+	for (int i = 0; i < 6; i++)
+		if (hmr_model_meta_f64(m, pixels[i], -1) != (i < 3 ? 0 : 255))
+			return hmr_fail(e, HMR_E_MODEL, "its input is not R G B in 0..1");
 	for (int i = 0; i < 3; i++)
-		if (mean[i] != 0 || std[i] != 255 ||
-		    !(p->outputs[i] = hmr_model_meta(m, keys[i])))
-			return hmr_fail(e, HMR_E_MODEL, "not BlazePose's input and outputs");
+		if (!(p->outputs[i] = hmr_model_meta(m, keys[i])))
+			return hmr_fail(e, HMR_E_MODEL, "no %s in its meta", keys[i]);
 	return HMR_OK;
 }
 
