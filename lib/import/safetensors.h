@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The safetensors container: named tensors behind a JSON header, mapped
+ * read-only. All is checked at open: header size, types, ranks, products
+ * without overflow, ranges inside the file, no duplicate names, no overlap and
+ * no gap. After that the index can be trusted.
+ */
+#ifndef HMR_SAFETENSORS_H
+#define HMR_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "nn/nn.h"
+
+#define HMR_ST_HEADER_MAX (64u << 20)
+#define HMR_ST_TENSORS_MAX 65536u
+
+struct hmr_st_tensor {
+	const char *name;
+	enum hmr_dtype dtype;
+	struct hmr_dims dims;
+	size_t bytes;
+	const void *data;	/* little-endian elements, maybe unaligned */
+};
+
+struct hmr_safetensors;
+HMR_MUST_USE enum hmr_status
+hmr_safetensors_open(struct hmr_safetensors **out, const char *path,
+		     struct hmr_err *e);
+/* The same over bytes that the caller keeps until _close. */
+HMR_MUST_USE enum hmr_status
+hmr_safetensors_parse(struct hmr_safetensors **out, const void *p, size_t n,
+		      struct hmr_err *e);
+void hmr_safetensors_close(struct hmr_safetensors *s);
+
+uint32_t hmr_safetensors_count(const struct hmr_safetensors *s);
+/* In the order of their data. Everything is borrowed until _close. */
+const struct hmr_st_tensor *
+hmr_safetensors_at(const struct hmr_safetensors *s, uint32_t i);
+int64_t hmr_safetensors_index(const struct hmr_safetensors *s, const char *name);
+const struct hmr_st_tensor *	/* NULL: no such tensor */
+hmr_safetensors_find(const struct hmr_safetensors *s, const char *name);
+const char *	/* value of a __metadata__ key, or NULL */
+hmr_safetensors_meta(const struct hmr_safetensors *s, const char *key);
+/* The whole file. */
+const uint8_t *hmr_safetensors_bytes(const struct hmr_safetensors *s, size_t *n);
+
+struct hmr_st_pair { const char *key, *value; };
+/* Writes a file whole or not at all. The order of the tensors is kept; the data
+ * begin at a multiple of 64. */
+HMR_MUST_USE enum hmr_status
+hmr_safetensors_write(const char *path, const struct hmr_st_pair *meta,
+		      uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
+		      struct hmr_err *e);
+
+/* Elements of dims; false where the product overflows or exceeds 2^47. */
+bool hmr_dims_count(const struct hmr_dims *d, size_t *count);
+
+#endif
