@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "body/body_impl.h"
+#include "nn/nn.h"
 
 static const char *const joint_names[HMR_BODY_JOINTS] = {
 	"pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee",
@@ -307,24 +308,6 @@ body_from_bytes(struct hmr_body **out, uint8_t *bytes, size_t n,
 	return HMR_OK;
 }
 
-/* name, or its file in the model folder where it is no path. */
-static void
-model_path(const char *name, char *path, size_t n)
-{
-	const char *dir = getenv("HMR_MODELS"), *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
-
-	if (strchr(name, '/') || strstr(name, ".safetensors"))
-		snprintf(path, n, "%s", name);
-	else if (dir && *dir)
-		snprintf(path, n, "%s/%s.safetensors", dir, name);
-	else if (data && *data)
-		snprintf(path, n, "%s/hmr/models/%s.safetensors", data, name);
-	else
-		snprintf(path, n, "%s/.local/share/hmr/models/%s.safetensors",
-			 home ? home : "", name);
-}
-
 enum hmr_status
 hmr_body_open(struct hmr_body **out, const char *name, struct hmr_err *e)
 {
@@ -335,7 +318,8 @@ hmr_body_open(struct hmr_body **out, const char *name, struct hmr_err *e)
 	*out = NULL;
 	if (!strcmp(name, "mannequin"))
 		return hmr_body_mannequin(out, e);
-	model_path(name, path, sizeof(path));
+	if ((st = hmr_model_path(name, path, sizeof(path), e)))
+		return st;
 	if (!(b = calloc(1, sizeof(*b))))
 		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
 	if ((st = hmr_safetensors_open(&b->file, path, e))) {
