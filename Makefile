@@ -27,9 +27,9 @@ HMR_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 PARTS_hmr-decode := media
 PARTS_hmr-detect := detect nn import
 PARTS_hmr-mesh := detect body nn import
-PARTS_hmr-assoc := track body import
-PARTS_hmr-render := render track body media import
-PARTS_hmr-export := export render track body media import
+PARTS_hmr-assoc := track body nn import
+PARTS_hmr-render := render body media nn import
+PARTS_hmr-export := export render track body media nn import
 PARTS_hmr-model := import nn body
 PARTS_hmr-eval := track
 COMMON_PARTS := image stream base

@@ -33,7 +33,8 @@ struct hmr_picture {
 	uint32_t *body_of, *track_of;	/* [HMR_PEOPLE_CAP]: row + 1, or 0 */
 	uint32_t *vert_person;		/* [max_people] */
 	float (*vertices)[3];		/* [max_people][body's] */
-	uint8_t header[HMR_IMAGE_HEADER];
+	uint8_t header[HMR_IMAGE_HEADER];	/* of the section that is emitted */
+	struct iovec parts[4];
 	uint8_t *camera;		/* a CAMR section */
 };
 
@@ -484,7 +485,6 @@ hmr_picture_draw(struct hmr_picture *p, struct hmr_frame *f,
 	struct hmr_image out = { .pixel = HMR_PIXEL_RGB24,
 		.matrix = HMR_MATRIX_BT709, .range = HMR_RANGE_FULL, .depth = 8,
 		.planes = 1 };
-	struct iovec parts[4];
 	uint32_t people, drawn, width, height;
 	struct hmr_image image;
 	float focal, centre[2];
@@ -517,6 +517,6 @@ hmr_picture_draw(struct hmr_picture *p, struct hmr_frame *f,
 	out.height = f->height = height;
 	out.stride[0] = width * 3;
 	out.plane[0] = p->canvas;
-	hmr_image_parts(p->header, parts, &out);
-	return hmr_frame_put_parts(f, HMR_TAG_IMAGE, parts, 2, e);
+	hmr_image_parts(p->header, p->parts, &out);
+	return hmr_frame_put_parts(f, HMR_TAG_IMAGE, p->parts, 2, e);
 }
