@@ -245,7 +245,7 @@ interrupt() {
 	esac
 	sig=$1
 	shift
-	rm -f "$T/fifo"
+	rm -f "$T/fifo" "$T/out"
 	mkfifo "$T/fifo"
 	exec 9<>"$T/fifo"
 	cat "$T/part.hmr" >&9
@@ -272,6 +272,7 @@ until_output() {
 # In the middle of a video, with the pipe behind it full.
 interrupt_decode() {
 	video "$T/long.mkv" 60 640x480
+	rm -f "$T/out"
 	mkfifo "$T/frames"
 	env --default-signal hmr-decode -q "$T/long.mkv" >"$T/frames" 2>"$T/err" &
 	pid=$!
