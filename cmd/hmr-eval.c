@@ -47,7 +47,8 @@ struct options {
 
 /* ---- reading ---- */
 
-/* Streams begin with their magic, JSON Lines with '{'; MOT lines with a digit. */
+/* Streams begin with their magic, JSON Lines with a brace. An empty file is a cut
+ * one of those. */
 static bool
 looks_like_mot(const char *path)
 {
@@ -60,7 +61,7 @@ looks_like_mot(const char *path)
 		close(fd);
 	for (ssize_t i = 0; i < n; i++)
 		mot &= strchr("0123456789+-.eE, \t\r\n", c[i]) != NULL && c[i];
-	return mot && fd >= 0;
+	return mot && n > 0;
 }
 
 struct tables {
