@@ -83,8 +83,8 @@ plain(enum AVPixelFormat f)
 	}
 }
 
-static enum AVPixelFormat
-av_of(enum hmr_pixel pixel, uint32_t depth)
+enum AVPixelFormat
+media_av_format(enum hmr_pixel pixel, uint32_t depth)
 {
 	for (size_t i = 0; i < LIST; i++)
 		if (list[i].pixel == pixel && list[i].depth == depth)
@@ -258,7 +258,7 @@ static enum hmr_status
 scale(struct media_convert *c, const AVFrame *f, struct hmr_image *im,
       ptrdiff_t stride[3], struct hmr_err *e)
 {
-	enum AVPixelFormat from = plain(f->format), to = av_of(im->pixel, im->depth);
+	enum AVPixelFormat from = plain(f->format), to = media_av_format(im->pixel, im->depth);
 	uint8_t *dst[4] = { NULL };
 	int step[4] = { 0 }, rows;
 	size_t n = 0, at[3] = { 0 };
@@ -358,7 +358,7 @@ media_convert_frame(struct media_convert *c, const AVFrame *f,
 
 	if ((st = choose_form(c, f, t, &im, e)))
 		return st;
-	if (av_of(im.pixel, im.depth) == plain(f->format) &&
+	if (media_av_format(im.pixel, im.depth) == plain(f->format) &&
 	    im.width == (uint32_t)f->width && im.height == (uint32_t)f->height) {
 		for (uint32_t p = 0; p < im.planes; p++) {
 			im.plane[p] = f->data[p];

@@ -139,6 +139,9 @@ struct media_turn {		/* transpose first, then the flips */
 	bool transpose, hflip, vflip;
 };
 
+/* FFmpeg's name of a form on the list; AV_PIX_FMT_NONE where it has none. */
+enum AVPixelFormat media_av_format(enum hmr_pixel pixel, uint32_t depth);
+
 struct SwsContext;
 struct media_convert {
 	struct media_log *log;

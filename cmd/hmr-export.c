@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hmr-export: a stream or tracks.jsonl as files for other software. The formats
+ * are lib/export's; this chooses frames, and keeps the order of ends: what was
+ * finished stays, a table gets its name only when its input was complete.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "export/export.h"
+#include "filter.h"
+#include "prog.h"
+#include "stream/lines_write.h"
+
+static const char usage[] =
+	"hmr-export [-hqVv] [-j threads] [-o path] [--all] [--crf n] "
+	"[--fields list] [--frames list] [--max-frame WxH] [--no-history] -f format "
+	"[file]";
+static const char help[] =
+	"  -f, --format=NAME       jsonl: JSON Lines, as hmr-assoc writes them\n"
+	"                          csv: one line per person and frame\n"
+	"                          mot: MOTChallenge lines, frames from 1\n"
+	"                          mp4: a video of the images\n"
+	"                          png: a picture per frame\n"
+	"  -h, --help              this text\n"
+	"  -j, --threads=N         threads of mp4's encoder (default 0: one a processor)\n"
+	"  -o, --output=PATH       file, or for png a folder or pattern like x/%06d.png\n"
+	"  -q, --quiet             errors only\n"
+	"  -V, --version           the version\n"
+	"  -v, --verbose           a summary at the end\n"
+	"      --all               jsonl, csv: people without an identity too\n"
+	"      --crf=N             mp4: quality, 0 (lossless) to 51 (default 20)\n"
+	"      --fields=LIST       jsonl, csv: which fields of a person\n"
+	"      --frames=LIST       only these numbers, such as 10,200-300,400-\n"
+	"      --max-frame=WxH     refuse larger frames (default 8192x8192)\n"
+	"      --no-history        jsonl: leave this stage out of the header\n";
+
+static struct export {
+	const struct hmr_export_format *format;
+	struct hmr_export_options o;
+	struct hmr_export_choice choice;
+	void *x;		/* the format's, once open */
+	bool failed;		/* an END that said so has passed */
+} export;
+
+static enum hmr_status
+on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
+	 struct hmr_err *e)
+{
+	struct export *s = ctx;
+
+	return hmr_export_chosen(&s->choice, f->number) ? hmr_filter_emit(out, f, e) :
+							  HMR_OK;
+}
+
+static enum hmr_status
+write_head(void *ctx, struct hmr_head *h, struct hmr_err *e)
+{
+	struct export *s = ctx;
+
+	return s->format->head ? s->format->head(s->x, h, e) : HMR_OK;
+}
+
+static enum hmr_status
+write_frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
+{
+	struct export *s = ctx;
+
+	return s->format->frame(s->x, f, e);
+}
+
+static enum hmr_status
+write_end(void *ctx, const struct hmr_end *end, struct hmr_err *e)
+{
+	struct export *s = ctx;
+	enum hmr_status st = s->format->end ? s->format->end(s->x, end, e) : HMR_OK;
+
+	if (!end->complete && !s->failed && s->format->partial &&
+	    s->format->partial(s->x))
+		hmr_warn("what was finished is in %s", s->format->partial(s->x));
+	s->failed = s->failed || !end->complete;
+	return st;
+}
+
+static void
+parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
+{
+	enum { ALL = 1, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY };
+	static const struct option table[] = {
+		HMR_COMMON_LONG,
+		{ "format", required_argument, NULL, 'f' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "threads", required_argument, NULL, 'j' },
+		{ "all", no_argument, NULL, ALL },
+		{ "crf", required_argument, NULL, CRF },
+		{ "fields", required_argument, NULL, FIELDS },
+		{ "frames", required_argument, NULL, FRAMES },
+		{ "max-frame", required_argument, NULL, MAX_FRAME },
+		{ "no-history", no_argument, NULL, NO_HISTORY },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct hmr_err e = { 0 };
+	int c;
+
+	s->o.crf = 20;
+	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "f:j:o:", table,
+				NULL)) != -1) {
+		if (hmr_common_opt(c, help))
+			continue;
+		switch (c) {
+		case 'f':
+			if (!(s->format = hmr_export_find(optarg)))
+				hmr_usage_die("--format: '%.60s' is none of jsonl, csv, "
+					      "mot, mp4, png", optarg);
+			break;
+		case 'j': s->o.threads = hmr_opt_u32("--threads", optarg, 0, 64); break;
+		case 'o': s->o.path = optarg; break;
+		case ALL: s->o.all = true; break;
+		case CRF: s->o.crf = hmr_opt_u32("--crf", optarg, 0, 51); break;
+		case FIELDS:
+			if (hmr_lines_fields_parse(optarg, &s->o.fields, &e))
+				hmr_usage_die("--fields: %s", e.msg);
+			break;
+		case FRAMES:
+			if (hmr_export_choice_parse(&s->choice, optarg, &e))
+				hmr_usage_die("%s", e.msg);
+			break;
+		case MAX_FRAME:
+			fo->max_frame = hmr_opt_frame("--max-frame", optarg);
+			break;
+		case NO_HISTORY: fo->no_history = true; break;
+		default: hmr_bad_option(argv);
+		}
+	}
+	if (argc - optind > 1)
+		hmr_usage_die("one file at a time");
+	fo->in = optind < argc ? argv[optind] : NULL;
+	fo->out = s->o.path;
+	fo->argv = argv;
+	s->o.one = hmr_export_single(&s->choice);
+}
+
+/* What can be said before anything is read or opened. */
+static void
+check(const struct export *s, const struct hmr_filter_options *fo)
+{
+	bool to_stdout = !s->o.path || !strcmp(s->o.path, "-");
+
+	struct stat a, b;
+
+	if (!s->format)
+		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4 or png");
+	if (to_stdout && !s->format->to_stdout)
+		hmr_usage_die("%s needs -o", s->format->name);
+	if (to_stdout && !strcmp(s->format->name, "mp4") && isatty(1))
+		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
+	if ((s->o.fields || s->o.all) && !s->format->takes_fields)
+		hmr_usage_die("--fields and --all are for jsonl and csv");
+	/* Opening the output would cut the input. */
+	if (!to_stdout && fo->in && !stat(fo->in, &a) && !stat(s->o.path, &b) &&
+	    S_ISREG(b.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		hmr_usage_die("%s: input and output are the same file", s->o.path);
+	if ((!fo->in || !strcmp(fo->in, "-")) && isatty(0))
+		hmr_usage_die("standard input is a terminal; give a file or a pipe");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct hmr_filter_ops ops = {
+		.frame = on_frame, .write_head = write_head,
+		.write_frame = write_frame, .write_end = write_end,
+	};
+	struct hmr_filter_options fo = { .level = -1 };
+	struct export *s = &export;
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
+	int code;
+
+	hmr_prog_init(argc, argv, usage);
+	parse(s, &fo, argc, argv);
+	check(s, &fo);
+	if ((st = s->format->open(&s->x, &s->o, &e))) {
+		if (st == HMR_E_USAGE)
+			hmr_usage_die("%s", hmr_err_text(&e, st));
+		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));
+	}
+	code = hmr_filter_run(&ops, s, &fo);
+	if (!code && s->format->finish && (st = s->format->finish(s->x, &e))) {
+		hmr_error("%s", hmr_err_text(&e, st));
+		code = hmr_exit_for(st);
+	}
+	s->format->close(s->x);
+	return code;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text in one buffer, into FILE.part until it is whole; see formats.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "export/formats.h"
+
+#define CAP (256 << 10)
+
+enum hmr_status
+export_text_open(struct export_text *t, const char *path, struct hmr_err *e)
+{
+	size_t n;
+
+	memset(t, 0, sizeof(*t));
+	t->fd = 1;
+	t->cap = CAP;
+	if (!(t->buf = malloc(CAP)))
+		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
+	if (!path || !strcmp(path, "-")) {
+		hmr_pipe_grow(1);
+		return HMR_OK;
+	}
+	n = strlen(path) + sizeof(".part");
+	if (!(t->part = malloc(n)))
+		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
+	snprintf(t->part, n, "%s.part", path);
+	t->path = path;
+	t->fd = open(t->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return t->fd < 0 ? hmr_fail(e, HMR_E_IO, "%s", t->part) : HMR_OK;
+}
+
+static void
+put_out(struct export_text *t)
+{
+	if (!t->st && t->n)
+		t->st = hmr_write_full(t->fd, t->buf, t->n, &t->err);
+	t->n = 0;
+}
+
+char *
+export_room(struct export_text *t, size_t n)
+{
+	if (n > t->cap - t->n)
+		put_out(t);
+	return t->buf + t->n;
+}
+
+void
+export_str(struct export_text *t, const char *s)
+{
+	size_t n = strlen(s);
+
+	memcpy(export_room(t, n), s, n);
+	t->n += n;
+}
+
+void
+export_f32(struct export_text *t, float v)
+{
+	t->n += hmr_fmt_f32(export_room(t, HMR_NUM_MAX), v);
+}
+
+void
+export_u64(struct export_text *t, uint64_t v)
+{
+	t->n += hmr_fmt_u64(export_room(t, HMR_NUM_MAX), v);
+}
+
+enum hmr_status
+export_text_flush(struct export_text *t, struct hmr_err *e)
+{
+	put_out(t);
+	if (t->st)
+		hmr_fail(e, t->st, "%s: %s", t->path ? t->part : "standard output",
+			 hmr_err_text(&t->err, t->st));
+	return t->st;
+}
+
+enum hmr_status
+export_text_finish(struct export_text *t, struct hmr_err *e)
+{
+	enum hmr_status st = export_text_flush(t, e);
+	int fd = t->fd;
+
+	t->fd = -1;
+	if (st)
+		return st;
+	if (close(fd))
+		return hmr_fail(e, HMR_E_IO, "%s", t->path ? t->part :
+				"standard output");
+	if (t->path && rename(t->part, t->path))
+		return hmr_fail(e, HMR_E_IO, "%s", t->path);
+	return HMR_OK;
+}
+
+void
+export_text_close(struct export_text *t)
+{
+	if (t->fd > 2)
+		close(t->fd);
+	t->fd = -1;
+	free(t->part);
+	free(t->buf);
+	t->part = t->buf = NULL;
+}
