@@ -30,7 +30,7 @@ static const char help[] =
 "  list                   the models in the models' folder\n"
 "  show MODEL             graph, tensors and how they are used\n"
 "  check MODEL...         verify whole files\n"
-"  path NAME              where a model is\n"
+"  path [NAME]            where a model is, or the models' folder\n"
 "  run MODEL              run a network on given tensors\n"
 "  bench MODEL            time a network\n"
 "\n"
@@ -239,11 +239,13 @@ cmd_path(int argc, char **argv, struct hmr_err *e)
 	char path[4096];
 	enum hmr_status st;
 
-	(void)argc;
-	if ((st = hmr_model_path(argv[0], path, sizeof(path), e)))
-		return st;
-	puts(path);
-	return HMR_OK;
+	if (argc)
+		st = hmr_model_path(argv[0], path, sizeof(path), e);
+	else
+		st = hmr_model_folder(path, sizeof(path), e);
+	if (!st)
+		puts(path);
+	return st;
 }
 
 static enum hmr_status
@@ -254,10 +256,10 @@ bench(const struct hmr_model *m, struct hmr_err *e)
 
 	if ((st = hmr_model_bench(m, &opt.use, &t, opt.use.steps ? stdout : NULL, e)))
 		return st;
-	printf("%s\t%s %s\t%u threads\tbatch %u\t%.2f ms best, %.2f median of %u\t"
-	       "%.2f ms each\t%.1f GFLOP/s\n", hmr_model_name(m), t.backend, t.precision,
-	       t.threads, t.batch, t.best_ms, t.median_ms, t.runs,
-	       t.best_ms / t.batch, t.flop / t.best_ms * 1e-6);
+	printf("%s\t%s %s\t%u threads\tbatch %u\t%.2f ms best, %.2f median of %u, "
+	       "%.2f on the processor\t%.2f ms each\t%.1f GFLOP/s\n", hmr_model_name(m),
+	       t.backend, t.precision, t.threads, t.batch, t.best_ms, t.median_ms, t.runs,
+	       t.cpu_ms, t.best_ms / t.batch, t.flop / t.best_ms * 1e-6);
 	return HMR_OK;
 }
 
@@ -355,7 +357,7 @@ static const struct command {
 	{ "list", "", 0, 0, cmd_list, false },
 	{ "show", "bskdjp", 1, 1, cmd_net, true },
 	{ "check", "", 1, 1000, cmd_check, false },
-	{ "path", "", 1, 1, cmd_path, false },
+	{ "path", "", 0, 1, cmd_path, false },
 	{ "run", "iOkdpj", 1, 1, cmd_net, true },
 	{ "bench", "kdpjbs", 1, 1, cmd_net, true },
 };

@@ -27,7 +27,9 @@ struct hmr_model_use {
 struct hmr_timing {
 	uint32_t batch, runs;
 	unsigned threads;
-	double best_ms, median_ms, flop;	/* flop: of the convolutions */
+	double best_ms, median_ms;	/* of a run */
+	double cpu_ms;			/* of all threads, least of any run */
+	double flop;			/* of the convolutions */
 	const char *backend, *precision;
 	char text[64];			/* what backend points into */
 };
