@@ -18,6 +18,10 @@ struct hmr_fit_input {
 	float centre[2];			/* principal point, px */
 };
 
+/* Puts right what is known to be wrong with a network's world points; in place,
+ * once. Networks it does not know stay as they are. */
+void hmr_fit_calibrate(struct hmr_fit_input *in, const char *network);
+
 struct hmr_fit_output {
 	float pose[HMR_BODY_JOINTS][9];
 	float shape[HMR_BODY_SHAPES];

@@ -18,7 +18,7 @@ enum mark {		/* BlazePose's numbers; of a pair the left one */
  * are those of whole bones: the differences between neighbours are better. */
 #define SIGMA3 0.010		/* metres, x and y of a 3D point */
 #define DEPTH 3.0		/* z is worse by this factor */
-#define SIGMA2 0.005		/* of the person's size, an image point */
+#define SIGMA2 0.008		/* of the person's size, an image point */
 /* A limb the network does not see it still guesses better than a prior can. */
 #define UNSEEN 0.12		/* weight at visibility 0 */
 #define PIXELS 1e6f
