@@ -30,13 +30,14 @@ static const int8_t heavy[HMR_BODY_LANDMARKS][3] = {
 };
 
 void
-hmr_fit_calibrate(struct hmr_fit_input *in, const char *network)
+hmr_fit_calibrate(struct hmr_fit_input *in, const char *decoder,
+		  const char *variant)
 {
 	float (*w)[3] = in->world, mid;
 
-	if (strncmp(network, "blazepose", 9) != 0)
+	if (!decoder || strcmp(decoder, "blazepose") != 0)
 		return;
-	if (!strcmp(network, "blazepose-heavy"))
+	if (variant && !strcmp(variant, "heavy"))
 		for (int i = 0; i < HMR_BODY_LANDMARKS; i++)
 			for (int k = 0; k < 3; k++)
 				w[i][k] -= 0.001f * heavy[i][k];

@@ -19,8 +19,10 @@ struct hmr_fit_input {
 };
 
 /* Puts right what is known to be wrong with a network's world points; in place,
- * once. Networks it does not know stay as they are. */
-void hmr_fit_calibrate(struct hmr_fit_input *in, const char *network);
+ * once. decoder and variant are its model's ("blazepose", "heavy"; NULL: none
+ * given); points of networks it does not know stay as they are. */
+void hmr_fit_calibrate(struct hmr_fit_input *in, const char *decoder,
+		       const char *variant);
 
 struct hmr_fit_output {
 	float pose[HMR_BODY_JOINTS][9];

@@ -20,6 +20,7 @@ _Static_assert(HMR_BODY_JOINTS == HMR_POSE_JOINTS && HMR_BODY_SHAPES == HMR_SHAP
 struct hmr_mesher {
 	struct hmr_mesher_options o;
 	const struct hmr_body *body;
+	const char *decoder, *variant;	/* of the model, or NULL */
 	struct hmr_poser *poser;
 	struct hmr_fit *fit;
 	struct hmr_pose_work *work;
@@ -74,6 +75,8 @@ hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *model,
 		return hmr_fail(e, HMR_E_NOMEM, "bodies");
 	m->o = *o;
 	m->body = body;
+	m->decoder = hmr_model_meta(model, "decoder");
+	m->variant = hmr_model_meta(model, "variant");
 	if ((st = hmr_poser_new(&m->poser, model, &o->pose, e)) ||
 	    (st = hmr_fit_new(&m->fit, body, e)) ||
 	    (st = hmr_appearance_new(&m->look, o->pose.width, o->pose.height, e)) ||
@@ -293,6 +296,7 @@ fit_one(struct hmr_mesher *m, const struct hmr_image *im, const float box[4],
 	memcpy(in.image, l->image, sizeof(in.image));
 	memcpy(in.world, l->world, sizeof(in.world));
 	memcpy(in.box, box, sizeof(in.box));
+	hmr_fit_calibrate(&in, m->decoder, m->variant);
 	if ((st = hmr_fit_run(m->fit, &in, &f, e)))
 		return hmr_fail_in(e, st, "person %u", l->person);
 	fill_row(row, &f, &m->crop[i], im, focal, l->person);
