@@ -11,9 +11,9 @@
 
 #include "track/mot.h"
 
-#define GATE_PLACE 14.0		/* chi square of 2: 0.999 */
-#define GATE_SIZE 11.0		/* of 1: 0.999 */
-#define W_OVERLAP 1.0
+#define GATE_PLACE 40.0		/* chi square of 2: 0.999 */
+#define GATE_SIZE 9.0		/* of 1: 0.999 */
+#define W_OVERLAP 2.5
 #define W_PLACE 1.0
 #define W_SIZE 0.3
 #define W_LOOK 1.0

@@ -10,11 +10,11 @@
 #include "track/cost.h"
 #include "track/mot.h"
 
-#define LIMIT_HIGH 0.80		/* cost of the worst pair, good boxes */
-#define LIMIT_LOW 0.55		/* weak boxes must fit better */
+#define LIMIT_HIGH 0.70		/* cost of the worst pair, good boxes */
+#define LIMIT_LOW 0.28		/* weak boxes must fit better */
 #define NOISE_LOW 2.0		/* and move the prediction less */
 #define TENTATIVE_MISSES 2	/* frames a track may miss before it is believed */
-#define DOUBLE_IOU 0.65		/* a box so much on another's is no new person */
+#define DOUBLE_IOU 0.35		/* a box so much on another's is no new person */
 #define LOOK_MEMORY 0.9		/* of the running mean of appearance */
 #define DT_MAX 5.0		/* s */
 
