@@ -143,6 +143,7 @@ if $py -c 'import jsonschema' 2>/dev/null; then
 	hmr-assoc "$T/none" >"$T/failed.jsonl" 2>/dev/null
 	sed -n '/^    {/s/^    //p' "$ROOT/formats/tracks.md" >"$T/example.jsonl"
 	set -- "$T/a.jsonl" "$T/gap" "$T/failed.jsonl" "$T/example.jsonl"
+	mkdir "$T/g"
 	$py "$ROOT/tests/golden/make.py" "$T/g" >/dev/null 2>&1
 	for f in "$T"/g/good-*.hmr; do
 		[ -f "$f" ] || continue
