@@ -87,9 +87,13 @@ open_file(void **out, const struct hmr_export_options *o, struct hmr_err *e)
 	return HMR_OK;
 }
 
+/* Once, also for a concatenation; not at all where nothing could be read. */
 static void
 put_names(struct csv *x)
 {
+	if (x->named)
+		return;
+	x->named = true;
 	export_str(&x->t, "frame,pts,time,id");
 	if (x->fields & HMR_LINES_MISSED)
 		export_str(&x->t, ",missed,filled");
@@ -114,20 +118,15 @@ put_names(struct csv *x)
 	export_str(&x->t, "\n");
 }
 
-/* A concatenation has one line of names. A source that failed before it had a
- * size has no frames, but its time base is given. */
 static enum hmr_status
 head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
 	struct csv *x = ctx;
 
+	(void)e;
 	x->tb_num = hmr_head_info(h)->tb_num;
 	x->tb_den = hmr_head_info(h)->tb_den;
-	if (x->named)
-		return HMR_OK;
-	x->named = true;
-	put_names(x);
-	return export_text_flush(&x->t, e);
+	return HMR_OK;
 }
 
 static void
@@ -198,6 +197,7 @@ frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 	if (!x->r.has_people)
 		return hmr_fail(e, HMR_E_FORMAT, "csv needs people and the input has none: "
 				"hmr-detect finds them");
+	put_names(x);
 	for (uint32_t i = 0; i < x->r.n; i++)
 		if (x->all || !x->r.has_tracks || x->r.track_of[i] != EXPORT_NOBODY)
 			put_person(x, f, i);
@@ -207,7 +207,10 @@ frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 static enum hmr_status
 finish(void *ctx, struct hmr_err *e)
 {
-	return export_text_finish(&((struct csv *)ctx)->t, e);
+	struct csv *x = ctx;
+
+	put_names(x);
+	return export_text_finish(&x->t, e);
 }
 
 static const char *

@@ -90,7 +90,9 @@ frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 
 	if ((st = export_rows_load(&x->r, f, e)))
 		return st;
-	x->tracked = x->tracked || x->r.has_tracks;
+	for (uint32_t i = 0; i < x->r.n && !x->tracked; i++)
+		x->tracked = x->r.track_of[i] != EXPORT_NOBODY &&
+			     x->r.tracks[x->r.track_of[i]].id;
 	if (!x->r.has_people && !x->tracked)
 		return hmr_fail(e, HMR_E_FORMAT, "mot needs people with identities and the "
 				"input has none: hmr-detect finds people, hmr-assoc "

@@ -102,8 +102,7 @@ end_segment(void *ctx, const struct hmr_end *end, struct hmr_err *e)
 {
 	struct mp4 *x = ctx;
 
-	(void)end;
-	return x->sink ? hmr_sink_flush(x->sink, e) : HMR_OK;
+	return x->sink ? hmr_sink_flush(x->sink, !end->complete, e) : HMR_OK;
 }
 
 static enum hmr_status

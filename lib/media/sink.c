@@ -26,6 +26,7 @@ struct hmr_sink {
 	AVStream *stream;
 	AVCodecContext *enc;
 	AVFrame *frame;		/* the canvas */
+	AVFrame *part;		/* for pictures smaller than it; made when needed */
 	AVPacket *pkt;
 	struct SwsContext *sws;
 	int key[8];
@@ -206,10 +207,10 @@ fit(const struct hmr_sink *s, const struct hmr_image *im, int box[4])
 	/* An odd canvas has a row or column more; the picture is stretched on it. */
 	w = w < 2 ? 2 : (w + 1) & ~1;
 	h = h < 2 ? 2 : (h + 1) & ~1;
-	w = w > s->enc->width ? s->enc->width : w;
-	h = h > s->enc->height ? s->enc->height : h;
-	box[0] = (s->enc->width - w) / 2 & ~1;
-	box[1] = (s->enc->height - h) / 2 & ~1;
+	w = w > s->frame->width ? s->frame->width : w;
+	h = h > s->frame->height ? s->frame->height : h;
+	box[0] = (s->frame->width - w) / 2 & ~1;
+	box[1] = (s->frame->height - h) / 2 & ~1;
 	box[2] = w;
 	box[3] = h;
 }
@@ -254,33 +255,66 @@ black(AVFrame *f)
 	}
 }
 
+/* swscale writes a little beyond the rows it is given, so what does not fill the
+ * canvas is scaled elsewhere and copied in. */
+static enum hmr_status
+part_of(struct hmr_sink *s, struct hmr_err *e)
+{
+	if (s->part)
+		return HMR_OK;
+	if (!(s->part = av_frame_alloc()))
+		return hmr_fail(e, HMR_E_NOMEM, "%s: out of memory", s->o.name);
+	s->part->format = s->frame->format;
+	s->part->width = s->frame->width;
+	s->part->height = s->frame->height;
+	if (av_frame_get_buffer(s->part, 0) >= 0)
+		return HMR_OK;
+	av_frame_free(&s->part);
+	return hmr_fail(e, HMR_E_NOMEM, "%s: out of memory", s->o.name);
+}
+
+static void
+place(AVFrame *to, const AVFrame *from, const int box[4])
+{
+	for (int p = 0; p < 3; p++) {
+		int half = p > 0;
+
+		for (int y = 0; y < box[3] >> half; y++)
+			memcpy(to->data[p] + (y + (box[1] >> half)) * to->linesize[p] +
+			       (box[0] >> half), from->data[p] + y * from->linesize[p],
+			       (size_t)(box[2] >> half));
+	}
+}
+
 static enum hmr_status
 paint(struct hmr_sink *s, const struct hmr_image *im, struct hmr_err *e)
 {
 	enum AVPixelFormat from = media_av_format(im->pixel, im->depth);
-	int box[4], step[4] = { 0 };
 	const uint8_t *src[4] = { NULL };
-	uint8_t *dst[4] = { NULL };
+	int box[4], step[4] = { 0 };
 	enum hmr_status st;
+	bool whole;
 
 	if (from == AV_PIX_FMT_NONE)
 		return hmr_fail(e, HMR_E_VERSION, "%s: %s of %u bit cannot be encoded",
 				s->o.name, hmr_pixel_name(im->pixel), im->depth);
 	fit(s, im, box);
-	if ((st = prepare(s, im, box, from, e)))
+	whole = box[2] == s->frame->width && box[3] == s->frame->height;
+	if ((st = prepare(s, im, box, from, e)) || (!whole && (st = part_of(s, e))))
 		return st;
 	if (av_frame_make_writable(s->frame) < 0)
 		return hmr_fail(e, HMR_E_NOMEM, "%s: out of memory", s->o.name);
-	if (box[2] != s->enc->width || box[3] != s->enc->height)
-		black(s->frame);
 	for (uint32_t p = 0; p < im->planes; p++) {
 		src[p] = im->plane[p];
 		step[p] = (int)im->stride[p];
 	}
-	for (int p = 0; p < 3; p++)
-		dst[p] = s->frame->data[p] + (p ? box[1] / 2 : box[1]) *
-			 s->frame->linesize[p] + (p ? box[0] / 2 : box[0]);
-	sws_scale(s->sws, src, step, 0, (int)im->height, dst, s->frame->linesize);
+	sws_scale(s->sws, src, step, 0, (int)im->height,
+		  whole ? s->frame->data : s->part->data,
+		  whole ? s->frame->linesize : s->part->linesize);
+	if (!whole) {
+		black(s->frame);
+		place(s->frame, s->part, box);
+	}
 	return HMR_OK;
 }
 
@@ -339,7 +373,7 @@ hmr_sink_frame(struct hmr_sink *s, const struct hmr_image *im, int64_t pts,
 }
 
 enum hmr_status
-hmr_sink_flush(struct hmr_sink *s, struct hmr_err *e)
+hmr_sink_flush(struct hmr_sink *s, bool last, struct hmr_err *e)
 {
 	enum hmr_status st = HMR_OK;
 	int r;
@@ -350,7 +384,7 @@ hmr_sink_flush(struct hmr_sink *s, struct hmr_err *e)
 		/* An encoder that was drained takes no more: the next one is new. */
 		avcodec_free_context(&s->enc);
 	}
-	if (!st && (r = av_write_frame(s->fmt, NULL)) < 0)
+	if (!st && last && (r = av_write_frame(s->fmt, NULL)) < 0)
 		st = fail_av(s, r, e);
 	return st ? st : check_io(s, e);
 }
@@ -358,7 +392,7 @@ hmr_sink_flush(struct hmr_sink *s, struct hmr_err *e)
 enum hmr_status
 hmr_sink_finish(struct hmr_sink *s, struct hmr_err *e)
 {
-	enum hmr_status st = hmr_sink_flush(s, e);
+	enum hmr_status st = hmr_sink_flush(s, true, e);
 	int r = av_write_trailer(s->fmt);
 
 	s->header = false;
@@ -388,6 +422,7 @@ hmr_sink_close(struct hmr_sink *s)
 	}
 	sws_freeContext(s->sws);
 	av_frame_free(&s->frame);
+	av_frame_free(&s->part);
 	av_packet_free(&s->pkt);
 	free(s);
 }

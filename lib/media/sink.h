@@ -40,9 +40,11 @@ HMR_MUST_USE enum hmr_status
 hmr_sink_frame(struct hmr_sink *s, const struct hmr_image *im, int64_t pts,
 	       int64_t duration, int32_t tb_num, int32_t tb_den,
 	       struct hmr_err *e);
-/* All frames so far are in the file, whole. More may follow. */
+/* All frames so far leave the encoder; more may follow. last: nothing is likely
+ * to follow, so they go into the file now; else with the next fragment, whose
+ * beginning then gives the last frame its exact duration. */
 HMR_MUST_USE enum hmr_status
-hmr_sink_flush(struct hmr_sink *s, struct hmr_err *e);
+hmr_sink_flush(struct hmr_sink *s, bool last, struct hmr_err *e);
 /* Flush, and the file's end. The sink is closed after that in any case. */
 HMR_MUST_USE enum hmr_status
 hmr_sink_finish(struct hmr_sink *s, struct hmr_err *e);
