@@ -56,6 +56,20 @@ hmr_safetensors_write(const char *path, const struct hmr_st_pair *meta,
 		      uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
 		      struct hmr_err *e);
 
+/* The same tensor by tensor, for files larger than memory: t[] says names, types,
+ * shapes and bytes, its data are not looked at; put() is called for each in order. */
+struct hmr_st_writer;
+HMR_MUST_USE enum hmr_status
+hmr_st_writer_open(struct hmr_st_writer **out, const char *path,
+		   const struct hmr_st_pair *meta, uint32_t n_meta,
+		   const struct hmr_st_tensor *t, uint32_t n, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status	/* bytes as t[] said, else a fault of ours */
+hmr_st_writer_put(struct hmr_st_writer *w, const void *data, size_t bytes,
+		  struct hmr_err *e);
+HMR_MUST_USE enum hmr_status	/* the file is there; w is freed either way */
+hmr_st_writer_commit(struct hmr_st_writer *w, struct hmr_err *e);
+void hmr_st_writer_abort(struct hmr_st_writer *w);	/* nothing is left; NULL too */
+
 /* Elements of dims; false where the product overflows or exceeds 2^47. */
 bool hmr_dims_count(const struct hmr_dims *d, size_t *count);
 

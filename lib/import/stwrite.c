@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing safetensors: header padded with spaces to a multiple of 64 - 8, so
  * that mapped data are aligned, then the tensors back to back. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,40 +53,100 @@ make_header(const struct hmr_st_pair *meta, uint32_t n_meta,
 	return text;
 }
 
+struct hmr_st_writer {
+	struct hmr_atomic file;
+	uint64_t left;		/* bytes of data still to come */
+};
+
+enum hmr_status
+hmr_st_writer_open(struct hmr_st_writer **out, const char *path,
+		   const struct hmr_st_pair *meta, uint32_t n_meta,
+		   const struct hmr_st_tensor *t, uint32_t n, struct hmr_err *e)
+{
+	static const char spaces[64] = "                                "
+				       "                               ";
+	struct hmr_st_writer *w = calloc(1, sizeof(*w));
+	char *text = make_header(meta, n_meta, t, n);
+	uint8_t size[8];
+	enum hmr_status st;
+	size_t len, pad;
+
+	*out = NULL;
+	if (!w || !text) {
+		st = hmr_fail(e, HMR_E_NOMEM, "%s", path);
+		goto done;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		w->left += t[i].bytes;
+	len = strlen(text);
+	pad = (64 - (8 + len) % 64) % 64;
+	hmr_put64(size, len + pad);
+	if ((st = hmr_atomic_open(&w->file, path, e)))
+		goto done;
+	st = hmr_write_full(w->file.fd, size, 8, e);
+	if (!st)
+		st = hmr_write_full(w->file.fd, text, len, e);
+	if (!st && pad)
+		st = hmr_write_full(w->file.fd, spaces, pad, e);
+	if (!st) {
+		*out = w;
+		w = NULL;
+	} else {
+		hmr_fail_in(e, st, "%s", path);
+		hmr_atomic_abort(&w->file);
+	}
+done:
+	free(text);
+	free(w);
+	return st;
+}
+
+enum hmr_status
+hmr_st_writer_put(struct hmr_st_writer *w, const void *data, size_t bytes,
+		  struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	assert(bytes <= w->left);
+	w->left -= bytes;
+	if (!bytes || !(st = hmr_write_full(w->file.fd, data, bytes, e)))
+		return HMR_OK;
+	return hmr_fail_in(e, st, "%s", w->file.path);
+}
+
+enum hmr_status
+hmr_st_writer_commit(struct hmr_st_writer *w, struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	assert(!w->left);
+	st = hmr_atomic_commit(&w->file, e);
+	free(w);
+	return st;
+}
+
+void
+hmr_st_writer_abort(struct hmr_st_writer *w)
+{
+	if (w)
+		hmr_atomic_abort(&w->file);
+	free(w);
+}
+
 enum hmr_status
 hmr_safetensors_write(const char *path, const struct hmr_st_pair *meta,
 		      uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
 		      struct hmr_err *e)
 {
-	static const char spaces[64] = "                                "
-				       "                               ";
-	char *text = make_header(meta, n_meta, t, n);
-	struct hmr_atomic a = { .fd = -1 };
-	uint8_t size[8];
+	struct hmr_st_writer *w;
 	enum hmr_status st;
-	size_t len, pad;
 
-	if (!text)
-		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
-	len = strlen(text);
-	pad = (64 - (8 + len) % 64) % 64;
-	hmr_put64(size, len + pad);
-	if ((st = hmr_atomic_open(&a, path, e))) {
-		free(text);
+	if ((st = hmr_st_writer_open(&w, path, meta, n_meta, t, n, e)))
 		return st;
-	}
-	st = hmr_write_full(a.fd, size, 8, e);
-	if (!st)
-		st = hmr_write_full(a.fd, text, len, e);
-	if (!st && pad)
-		st = hmr_write_full(a.fd, spaces, pad, e);
 	for (uint32_t i = 0; !st && i < n; i++)
-		if (t[i].bytes)
-			st = hmr_write_full(a.fd, t[i].data, t[i].bytes, e);
-	free(text);
+		st = hmr_st_writer_put(w, t[i].data, t[i].bytes, e);
 	if (!st)
-		return hmr_atomic_commit(&a, e);
-	hmr_fail_in(e, st, "%s", path);
-	hmr_atomic_abort(&a);
+		return hmr_st_writer_commit(w, e);
+	hmr_st_writer_abort(w);
 	return st;
 }

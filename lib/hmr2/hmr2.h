@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HMR2.0 (Goel et al. 2023, 4D-Humans): a vision transformer over a crop of a
+ * person and a decoder of one query, giving SMPL's pose and shape and a camera.
+ * spec: MODEL.md. Everything is allocated in hmr_hmr2_new().
+ *
+ * A person's result does not depend on who else is in the batch: every sum runs
+ * in the same order for every row.
+ */
+#ifndef HMR_HMR2_H
+#define HMR_HMR2_H
+
+#include "import/hmr2.h"
+
+#define HMR_HMR2_CROP 256u	/* the crop's side, of which the network sees … */
+#define HMR_HMR2_LEFT 32u	/* … columns from here on, */
+#define HMR_HMR2_WIDTH 192u	/* this many */
+#define HMR_HMR2_PIXELS (3u * HMR_HMR2_CROP * HMR_HMR2_WIDTH)
+
+struct hmr_hmr2_result {
+	float pose[24][9];	/* rotation matrices, row-major, pelvis first */
+	float shape[10];
+	float camera[3];	/* s, tx, ty of the crop */
+};
+
+struct hmr_hmr2_options {
+	enum hmr_precision precision;	/* AUTO: the file's. F32, BF16, INT8: must
+					 * be the file's, or BF16 of an F32 file */
+	bool ref;			/* plain loops */
+	unsigned threads;		/* 0: all cores */
+	uint32_t max_people;		/* largest batch; more are split equally */
+};
+
+struct hmr_hmr2;
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_new(struct hmr_hmr2 **out, const char *path,
+	     const struct hmr_hmr2_options *o, struct hmr_err *e);
+void hmr_hmr2_free(struct hmr_hmr2 *n);
+const struct hmr_hmr2_dims *hmr_hmr2_dims(const struct hmr_hmr2 *n);
+const char *hmr_hmr2_name(const struct hmr_hmr2 *n);
+const char *hmr_hmr2_backend(const struct hmr_hmr2 *n);
+const char *hmr_hmr2_precision(const struct hmr_hmr2 *n);
+void hmr_hmr2_plan(const struct hmr_hmr2 *n, size_t *weights, size_t *activations);
+
+/* crops [n][3][256][192], normalised. out [n]. Any n. */
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_run(struct hmr_hmr2 *net, const float *crops, uint32_t n,
+	     struct hmr_hmr2_result *out, struct hmr_err *e);
+/* The backbone's tokens [192][dim] of the last run's person i of its last part. */
+const float *hmr_hmr2_tokens(const struct hmr_hmr2 *n, uint32_t i);
+
+#endif

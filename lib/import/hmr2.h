@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HMR2.0 checkpoints (4D-Humans, PyTorch) to one model file, constants folded:
+ * MODEL.md lists its tensors. Dimensions are read off the checkpoint; every name
+ * and shape is checked before anything is written; memory is that of the largest
+ * tensor; the file is there whole or not at all, the same for the same input.
+ */
+#ifndef HMR_IMPORT_HMR2_H
+#define HMR_IMPORT_HMR2_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "nn/nn.h"
+
+#define HMR_HMR2_KIND "hmr2"
+#define HMR_HMR2_TOKENS 192u		/* 16 rows of 12 patches */
+#define HMR_HMR2_PATCH 768u		/* 3 x 16 x 16 */
+#define HMR_HMR2_POSE 144u		/* 24 x 6 */
+#define HMR_HMR2_OUT 157u		/* pose, 10 shape numbers, camera */
+#define HMR_HMR2_WIDTH_MAX 8192u	/* of any layer */
+#define HMR_HMR2_DEPTH_MAX 256u
+
+struct hmr_hmr2_dims {
+	uint32_t dim, depth, heads, mlp;	/* vision transformer */
+	uint32_t head_dim, head_depth, head_heads, head_inner, head_mlp;
+};
+
+struct hmr_hmr2_import {
+	const char *checkpoint;
+	/* smpl_mean_params.npz, for checkpoints without init_*; may be NULL */
+	const char *mean;
+	const char *name;		/* the model's; NULL: "hmr2" */
+	enum hmr_precision precision;	/* F32 (also AUTO), BF16 or INT8 */
+	/* Attention heads, which no shape tells: 0 takes the known ones (ViT-H and
+	 * ViT-L 16, ViT-B 12; decoder of 512 8). */
+	uint32_t heads, head_heads;
+	/* May be NULL. Bytes of the file written so far, and all. */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
+};
+
+/* HMR_E_MODEL names what is missing or of the wrong shape. dims may be NULL. */
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_import(const struct hmr_hmr2_import *o, const char *path,
+		struct hmr_hmr2_dims *dims, struct hmr_err *e);
+
+#endif

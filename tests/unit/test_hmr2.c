@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HMR2 against its authors' code: $HMR_SHARED/oracle/hmr2-tiny, a small network
+ * of the same structure, imported here, with the outputs of the reference.
+ * Limits are those of the project; what was observed stands beside them. Needs
+ * ffmpeg to decode the picture.
+ */
+#define _DEFAULT_SOURCE		/* popen, mkdtemp */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "hmr2/crop.h"
+#include "hmr2/hmr2.h"
+#include "hmr2/ref.h"
+#include "hmr2/weights.h"
+#include "import/smpl.h"
+
+#define N 4
+#define W 640
+#define H 480
+#define FULL ((size_t)3 * 256 * 256)
+
+static char dir[] = "/tmp/test-hmr2-XXXXXX";
+static uint8_t image[W * H * 3];
+static struct hmr_safetensors *want;
+static const float boxes[N][4] = { { 120, 60, 260, 420 }, { -30, 200, 150, 500 },
+	{ 400, 100, 440, 190 }, { 60, 10, 600, 470 } };
+
+static char *
+oracle(const char *name)
+{
+	static char path[4096];
+	const char *shared = getenv("HMR_SHARED");
+
+	snprintf(path, sizeof(path), "%s/oracle/hmr2-tiny/%s",
+		 shared ? shared : "../shared", name);
+	return path;
+}
+
+static char *
+model(const char *precision)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s.safetensors", dir, precision);
+	return path;
+}
+
+static const float *
+expected(const char *kind, const char *name)
+{
+	const struct hmr_st_tensor *t;
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s.%s", kind, name);
+	t = hmr_safetensors_find(want, full);
+	assert_non_null(t);
+	return t->data;
+}
+
+static float
+worst(const float *a, const float *b, size_t n)
+{
+	float w = 0;
+
+	for (size_t i = 0; i < n; i++)
+		w = fmaxf(w, fabsf(a[i] - b[i]));
+	return w;
+}
+
+static int
+setup(void **state)
+{
+	static const enum hmr_precision p[] = { HMR_PRECISION_F32, HMR_PRECISION_BF16,
+		HMR_PRECISION_INT8 };
+	static const char *const name[] = { "f32", "bf16", "int8" };
+	struct hmr_hmr2_import o = { .heads = 4, .head_heads = 4 };
+	struct hmr_hmr2_dims d;
+	struct hmr_err e = { 0 };
+	char cmd[4400];
+	FILE *f;
+
+	(void)state;
+	if (hmr_safetensors_open(&want, oracle("expected.safetensors"), &e))
+		fail_msg("%s", e.msg);
+	snprintf(cmd, sizeof(cmd), "ffmpeg -v error -i '%s' -f rawvideo -pix_fmt rgb24 -",
+		 oracle("image.png"));
+	f = popen(cmd, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(image, 1, sizeof(image), f), sizeof(image));
+	pclose(f);
+	assert_non_null(mkdtemp(dir));
+	o.checkpoint = oracle("tiny.ckpt");
+	for (int i = 0; i < 3; i++) {
+		o.precision = p[i];
+		if (hmr_hmr2_import(&o, model(name[i]), &d, &e))
+			fail_msg("%s", e.msg);
+	}
+	assert_int_equal(d.dim, 96);
+	assert_int_equal(d.depth, 3);
+	assert_int_equal(d.head_dim, 128);
+	assert_int_equal(d.head_depth, 2);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char cmd[300];
+
+	(void)state;
+	hmr_safetensors_close(want);
+	snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
+	return system(cmd);
+}
+
+/* Mean error below 0.01 (normalised). Observed: plain 0, antialias 2e-6. */
+static void
+test_crop(void **state)
+{
+	static const char *const kind[] = { "plain", "antialias" };
+	struct hmr2_rgb im = { image, W * 3, W, H };
+	static float crop[3 * 256 * 256];
+	struct hmr2_cropper *c;
+
+	(void)state;
+	assert_int_equal(hmr2_cropper_new(&c, W, NULL), HMR_OK);
+	for (int k = 0; k < 2; k++)
+		for (int i = 0; i < N; i++) {
+			const float *x = expected(kind[k], "crop") + FULL * (size_t)i;
+			struct hmr2_square s;
+			double sum = 0;
+
+			hmr2_square_of(boxes[i], &s);
+			hmr2_crop(c, &im, &s, k, 0, 256, crop);
+			for (size_t j = 0; j < FULL; j++)
+				sum += fabs((double)crop[j] - (double)x[j]);
+			sum /= (double)FULL;
+			print_message("# crop %s %d: mean error %.3g, worst %.3g\n", kind[k],
+				      i, sum, (double)worst(crop, x, FULL));
+			assert_true(sum < 0.01);
+		}
+	hmr2_cropper_free(c);
+}
+
+/* The columns that the network sees of the oracle's crops: out [N][3][256][192]. */
+static void
+given_crops(const char *kind, float *out)
+{
+	const float *x = expected(kind, "crop");
+
+	for (size_t r = 0; r < N * 3 * 256; r++)
+		memcpy(out + r * 192, x + r * 256 + 32, 192 * sizeof(float));
+}
+
+static void
+test_ref(void **state)
+{
+	static const char *const kind[] = { "plain", "antialias" };
+	static float crops[N * HMR_HMR2_PIXELS], tokens[192 * 96];
+	struct hmr2_weights w;
+	struct hmr_err e = { 0 };
+	float *work;
+
+	(void)state;
+	if (hmr2_weights_open(&w, model("f32"), &e))
+		fail_msg("%s", e.msg);
+	work = malloc(hmr2_ref_bytes(&w.d));
+	for (int k = 0; k < 2; k++) {
+		given_crops(kind[k], crops);
+		for (size_t i = 0; i < N; i++) {
+			struct hmr_hmr2_result r;
+			float a, b, c, d;
+
+			hmr2_ref_backbone(&w, crops + i * HMR_HMR2_PIXELS, tokens, work);
+			hmr2_ref_head(&w, tokens, &r, work);
+			a = worst(tokens, expected(kind[k], "tokens") + i * 192 * 96,
+				  192 * 96);
+			b = worst(&r.pose[0][0], expected(kind[k], "rotmat") + i * 216, 216);
+			c = worst(r.shape, expected(kind[k], "betas") + i * 10, 10);
+			d = worst(r.camera, expected(kind[k], "cam") + i * 3, 3);
+			print_message("# ref %s %zu: tokens %.2g, rotations %.2g, shape %.2g, "
+				      "camera %.2g\n", kind[k], i, (double)a, (double)b,
+				      (double)c, (double)d);
+			assert_true(a < 1e-4f && b < 1e-4f && c < 1e-4f && d < 1e-4f);
+		}
+	}
+	free(work);
+	hmr2_weights_close(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_crop),
+		cmocka_unit_test(test_ref),
+	};
+
+	if (access(oracle("tiny.ckpt"), R_OK))
+		return 0;
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
