@@ -80,8 +80,8 @@ test_plain(void **state)
 		const uint8_t *c = colours[k];
 		double r = c[0] / 255.0, g = c[1] / 255.0, b = c[2] / 255.0;
 		double at[3] = { (.299 * r + .587 * g + .114 * b) * (LUMA - 1),
-			(fmin(fmax(4 * (r - g), -1), 1) + 1) * (CHROMA - 1) / 2,
-			(fmin(fmax(4 * (b - (r + g) / 2), -1), 1) + 1) * (CHROMA - 1) / 2 };
+			(fmin(fmax(6 * (r - g), -1), 1) + 1) * (CHROMA - 1) / 2,
+			(fmin(fmax(6 * (b - (r + g) / 2), -1), 1) + 1) * (CHROMA - 1) / 2 };
 		struct hmr_landmark_row l;
 		struct hmr_crop crop;
 		float out[HMR_APPEARANCE_VALUES];
@@ -133,14 +133,14 @@ test_clothes(void **state)
 	dress(60, 66, red, blue);
 	stand(&l, &c, 61, 65);
 	assert_int_equal(hmr_appearance_run(look, &im, &c, &l, b, NULL), HMR_OK);
-	assert_true(alike(a, b) > 0.97);
-	assert_true(alike(a + HMR_APPEARANCE_BINS, b + HMR_APPEARANCE_BINS) > 0.97);
+	assert_true(alike(a, b) > 0.95);
+	assert_true(alike(a + HMR_APPEARANCE_BINS, b + HMR_APPEARANCE_BINS) > 0.95);
 	/* another jacket: the lower part stays alike */
 	dress(80, 60, gray, blue);
 	stand(&l, &c, 80, 60);
 	assert_int_equal(hmr_appearance_run(look, &im, &c, &l, b, NULL), HMR_OK);
 	assert_true(alike(a, b) < 0.35);
-	assert_true(alike(a + HMR_APPEARANCE_BINS, b + HMR_APPEARANCE_BINS) > 0.97);
+	assert_true(alike(a + HMR_APPEARANCE_BINS, b + HMR_APPEARANCE_BINS) > 0.95);
 	hmr_appearance_free(look);
 }
 
