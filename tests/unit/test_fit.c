@@ -221,6 +221,31 @@ outlier(void **state)
 	assert_true(far / n < 30);
 }
 
+/* Points of networks without known faults stay; the others' hips stay at zero
+ * and what is said of the heavy network is said of no other. */
+static void
+calibrated(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 6 };
+	struct natural_person p;
+	struct hmr_fit_input a, b, c;
+
+	natural_next(&r, x->body, &p);
+	a = b = c = p.in;
+	hmr_fit_calibrate(&c, "other", "heavy");
+	hmr_fit_calibrate(&c, NULL, NULL);
+	assert_memory_equal(&c, &p.in, sizeof(c));
+	hmr_fit_calibrate(&a, "blazepose", "heavy");
+	hmr_fit_calibrate(&b, "blazepose", "full");
+	assert_memory_equal(a.image, p.in.image, sizeof(a.image));
+	for (int k = 0; k < 3; k++) {
+		assert_true(fabsf(a.world[23][k] + a.world[24][k]) < 1e-5f);
+		assert_true(fabsf(b.world[11][k] - 1.05f * p.in.world[11][k]) < 1e-5f);
+	}
+	assert_true(apart(a.world[12], b.world[12]) > 50);
+}
+
 int
 main(void)
 {
@@ -230,6 +255,7 @@ main(void)
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(repeatable),
 		cmocka_unit_test(outlier),
+		cmocka_unit_test(calibrated),
 	};
 
 	return cmocka_run_group_tests_name("fit", tests, setup, teardown);
