@@ -186,6 +186,13 @@ out_of(const struct hmr_scene *r, const float p[3])
 	return o;
 }
 
+/* floor(v + 1/2) for |v| < 2^30, without a call. */
+static inline int32_t
+nearest(double v)
+{
+	return (int32_t)(v + 0.5 + 1073741824.0) - 1073741824;
+}
+
 /* Snaps a point at or beyond the near plane and within the guard. */
 static void
 project(const struct hmr_scene_camera *c, const float p[3],
@@ -196,8 +203,8 @@ project(const struct hmr_scene_camera *c, const float p[3],
 
 	x = x > GUARD ? GUARD : x < -GUARD ? -GUARD : x;
 	y = y > GUARD ? GUARD : y < -GUARD ? -GUARD : y;
-	v->x = (int32_t)floor((x + (double)c->centre[0]) * SUB + 0.5);
-	v->y = (int32_t)floor((y + (double)c->centre[1]) * SUB + 0.5);
+	v->x = nearest((x + (double)c->centre[0]) * SUB);
+	v->y = nearest((y + (double)c->centre[1]) * SUB);
 	v->w = (float)iz;
 }
 
@@ -207,25 +214,37 @@ project(const struct hmr_scene_camera *c, const float p[3],
 static void
 turn_normal(const struct place *at, float n[2])
 {
-	float l = sqrtf(at->p[0] * at->p[0] + at->p[1] * at->p[1] +
-			at->p[2] * at->p[2]);
-	float m = sqrtf(at->n[0] * at->n[0] + at->n[1] * at->n[1] +
-			at->n[2] * at->n[2]);
-	float a = at->p[0] / l, b = at->p[1] / l, c = at->p[2] / l;
-	float k, z, s;
+	float l2 = at->p[0] * at->p[0] + at->p[1] * at->p[1] + at->p[2] * at->p[2];
+	float m2 = at->n[0] * at->n[0] + at->n[1] * at->n[1] + at->n[2] * at->n[2];
+	float il, im, a, b, c, k, z, s2;
 
 	n[0] = n[1] = 0.0f;
-	if (!(m > 0.0f) || !isfinite(m) || !(c > 0.0f))
+	if (!(m2 > 0.0f) || !(m2 < 1e30f) || !(l2 < 1e30f) || !(at->p[2] > 0.0f))
 		return;
+	il = 1.0f / sqrtf(l2);
+	im = 1.0f / sqrtf(m2);
+	a = at->p[0] * il;
+	b = at->p[1] * il;
+	c = at->p[2] * il;
 	k = (at->n[0] * a + at->n[1] * b) / (1.0f + c) + at->n[2];
-	n[0] = (at->n[0] - a * k) / m;
-	n[1] = (at->n[1] - b * k) / m;
-	z = (at->n[0] * a + at->n[1] * b + at->n[2] * c) / m;
-	s = sqrtf(n[0] * n[0] + n[1] * n[1]);
-	if (s > 1.0f || (z > 0.0f && s > 0.0f)) {	/* faces away: the outline */
-		n[0] /= s;
-		n[1] /= s;
+	n[0] = (at->n[0] - a * k) * im;
+	n[1] = (at->n[1] - b * k) * im;
+	z = at->n[0] * a + at->n[1] * b + at->n[2] * c;
+	s2 = n[0] * n[0] + n[1] * n[1];
+	if (s2 > 1.0f || (z > 0.0f && s2 > 0.0f)) {	/* faces away: the outline */
+		float is = 1.0f / sqrtf(s2);
+
+		n[0] *= is;
+		n[1] *= is;
 	}
+}
+
+static inline void
+add3(float n[3], float x, float y, float z)
+{
+	n[0] += x;
+	n[1] += y;
+	n[2] += z;
 }
 
 /* Area-weighted: the length of a face's normal is twice its area. */
@@ -236,20 +255,15 @@ add_normals(struct place *v, const struct hmr_scene_mesh *m)
 		struct place *a = &v[m->face[i * 3]];
 		struct place *b = &v[m->face[i * 3 + 1]];
 		struct place *c = &v[m->face[i * 3 + 2]];
-		float u[3], w[3], n[3];
+		float ux = b->p[0] - a->p[0], wx = c->p[0] - a->p[0];
+		float uy = b->p[1] - a->p[1], wy = c->p[1] - a->p[1];
+		float uz = b->p[2] - a->p[2], wz = c->p[2] - a->p[2];
+		float x = uy * wz - uz * wy, y = uz * wx - ux * wz;
+		float z = ux * wy - uy * wx;
 
-		for (int k = 0; k < 3; k++) {
-			u[k] = b->p[k] - a->p[k];
-			w[k] = c->p[k] - a->p[k];
-		}
-		n[0] = u[1] * w[2] - u[2] * w[1];
-		n[1] = u[2] * w[0] - u[0] * w[2];
-		n[2] = u[0] * w[1] - u[1] * w[0];
-		for (int k = 0; k < 3; k++) {
-			a->n[k] += n[k];
-			b->n[k] += n[k];
-			c->n[k] += n[k];
-		}
+		add3(a->n, x, y, z);
+		add3(b->n, x, y, z);
+		add3(c->n, x, y, z);
 	}
 }
 

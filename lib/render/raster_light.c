@@ -90,8 +90,21 @@ struct group {			/* the samples of one mesh in a pixel */
 static int
 gather(const uint32_t mark[S], struct group g[S])
 {
+	uint32_t first = mark[0] >> MESH_SHIFT, other = 0;
 	int n = 0;
 
+	for (int i = 1; i < S; i++)
+		other |= mark[i] ^ mark[0];
+	if (first && !(other >> MESH_SHIFT)) {		/* most pixels */
+		uint32_t x = 0, y = 0;
+
+		for (int i = 0; i < S; i++) {
+			x += mark[i] & 1023;
+			y += mark[i] >> 10 & 1023;
+		}
+		g[0] = (struct group){ first, S, (int)x - S * 512, (int)y - S * 512 };
+		return 1;
+	}
 	for (int i = 0; i < S; i++) {
 		uint32_t mesh = mark[i] >> MESH_SHIFT;
 		int k = 0;
@@ -114,6 +127,9 @@ resolve_pixel(const uint32_t mark[S], const float w[S],
 	      const struct raster_light *l, const struct raster_colour *colour,
 	      float focal, uint8_t *px)
 {
+	static const float part_of[S + 1] = { 0, 1 / 511.0f, 1 / 1022.0f,
+		1 / 1533.0f, 1 / 2044.0f, 1 / 2555.0f, 1 / 3066.0f, 1 / 3577.0f,
+		1 / 4088.0f };
 	struct group g[S];
 	float near = 0.0f, far = 1e30f, dim = 1.0f;
 	int n = gather(mark, g);
@@ -131,8 +147,8 @@ resolve_pixel(const uint32_t mark[S], const float w[S],
 		dim = crease(near, far, focal);
 	for (int k = 0; k < n; k++) {
 		const struct raster_colour *c = &colour[g[k].mesh - 1];
-		float x = (float)g[k].nx / (float)(g[k].n * 511);
-		float y = (float)g[k].ny / (float)(g[k].n * -511);
+		float x = (float)g[k].nx * part_of[g[k].n];
+		float y = (float)g[k].ny * -part_of[g[k].n];
 		float z2 = 1.0f - x * x - y * y;
 		int part = g[k].n * c->alpha;
 		uint8_t rgb[3];

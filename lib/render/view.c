@@ -230,7 +230,7 @@ static void
 draw_skeleton(const struct hmr_view *v, const struct panel *p,
 	      const struct hmr_view_person *h, uint32_t index)
 {
-	float t = tallness(p, h), w = t / 90 > 1.5f ? t / 90 : 1.5f;
+	float t = tallness(p, h), w = t / 90 > 1 ? t / 90 : 1;
 	float alpha = h->filled ? FAINT : 1;
 	uint8_t rgb[3];
 
@@ -251,10 +251,10 @@ draw_skeleton(const struct hmr_view *v, const struct panel *p,
 			if (pass)
 				hmr_draw_line(&p->c, from, to, w, rgb, alpha * sure);
 			else
-				hmr_draw_line(&p->c, from, to, w + 2, dark,
-					      0.6f * alpha * sure);
+				hmr_draw_line(&p->c, from, to, w + (t < 80 ? 1 : 2),
+					      dark, 0.6f * alpha * sure);
 		}
-	for (int i = 0; i < v->plan.edges; i++) {
+	for (int i = 0; t >= 80 && i < v->plan.edges; i++) {
 		float at[2];
 
 		if (!point(p, h, v->plan.edge[i][1], at))
