@@ -286,30 +286,27 @@ hmr_filter_run(const struct hmr_filter_ops *ops, void *ctx,
 	struct hmr_err e = { 0 };
 	struct timespec t0;
 	enum hmr_status st;
-	bool any = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	hmr_prog_catch_signals();
-	if ((st = open_ends(&f, &e)) || (st = open_input(&f, &e))) {
+	if ((st = open_ends(&f, &e)))
+		f.out_broken = true;
+	if (st || (st = open_input(&f, &e))) {
 		fail_early(&f, st, &e);
 		return finish(&f, &t0);
 	}
 	hmr_reader_stop(f.reader, hmr_prog_signal_flag());
 	while (!(st = hmr_reader_head(f.reader, &h, &e))) {
-		any = true;
 		st = segment(&f, h);
 		hmr_head_free(h);
 		if (st && st != HMR_E_UPSTREAM)
 			return finish(&f, &t0);
 		memset(&e, 0, sizeof(e));
 	}
-	if (st != HMR_EOF) {
-		f.current = -1;
-		if (any)
-			report(&f, st, &e);
-		else
-			fail_early(&f, st, &e);
-	}
+	/* What comes where HEAD should: a segment of its own tells the cause, so the
+	 * output does not end with the good END before it. */
+	if (st != HMR_EOF)
+		fail_early(&f, st, &e);
 	return finish(&f, &t0);
 }
 

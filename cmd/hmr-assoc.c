@@ -172,7 +172,9 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			return st;
 		hmr_assoc_joints(c->assoc, joints, c);
 	} else if (c->o.lag && hmr_head_stage_field(h, "body")) {
-		if ((st = open_body(c, h, &e2)))
+		if ((st = open_body(c, h, &e2)) == HMR_E_NOMEM)
+			return hmr_fail(e, st, "%s", hmr_err_text(&e2, st));
+		if (st)
 			hmr_info(1, "joints of filled gaps are interpolated: %s",
 				 hmr_err_text(&e2, st));
 		hmr_assoc_joints(c->assoc, st ? NULL : joints, c);

@@ -10,12 +10,15 @@
 
 #include "stream/record.h"
 
+#define RAW_MAX ((uint64_t)1 << 40)	/* keeps sums of sizes from wrapping */
+
 struct walk {
 	struct hmr_writer *w;
 	struct hmr_salvage *out;
 	bool open;		/* a segment is being written */
 	bool have_last;
 	uint64_t last;		/* frame number */
+	uint64_t max_payload;	/* of the segment that is being written */
 	uint64_t lost_at_head;	/* lost bytes when the segment began */
 	struct hmr_section section[HMR_SECTIONS_MAX];
 };
@@ -47,6 +50,7 @@ open_segment(struct walk *k, struct hmr_head *h, struct hmr_err *e)
 	k->open = true;
 	k->have_last = false;
 	k->lost_at_head = k->out->lost_bytes;
+	k->max_payload = hmr_head_info(h)->max_payload;
 	k->out->segments++;
 	return hmr_writer_head(k->w, h, e);
 }
@@ -71,6 +75,18 @@ make_head(struct walk *k, const struct hmr_record *rec, struct hmr_err *e)
 	return st;
 }
 
+/* Does the frame keep to what HEAD declares, packed and unpacked? */
+static bool
+fits(const struct walk *k, const struct hmr_record *rec)
+{
+	uint64_t raw = 0;
+
+	for (uint32_t i = 0; i < rec->sections; i++)
+		raw += HMR_SECTION_HEADER + k->section[i].raw +
+		       hmr_section_pad(k->section[i].raw);
+	return raw <= k->max_payload && rec->payload <= k->max_payload;
+}
+
 static enum hmr_status
 take_frame(struct walk *k, const struct hmr_record *rec, struct hmr_err *e)
 {
@@ -83,8 +99,10 @@ take_frame(struct walk *k, const struct hmr_record *rec, struct hmr_err *e)
 
 	if (!k->open && (st = make_head(k, rec, e)))
 		return st;
-	if (k->have_last && f.number <= k->last) {
+	if (!fits(k, rec) || (k->have_last && f.number <= k->last)) {
 		k->out->whole = false;	/* out of order: not of this segment */
+		k->out->lost_bytes += HMR_RECORD_HEADER + rec->payload;
+		k->out->lost_ranges++;
 		return HMR_OK;
 	}
 	memcpy(f.section, k->section, rec->sections * sizeof(*f.section));
@@ -114,9 +132,11 @@ take(struct walk *k, const struct hmr_record *rec, struct hmr_err *e)
 	}
 	if (rec->type != HMR_RECORD_HEAD)
 		return HMR_OK;
-	if ((st = close_segment(k, NULL, e)) ||
-	    hmr_head_parse(&h, (const char *)s->data, (size_t)s->stored, NULL))
+	if ((st = close_segment(k, NULL, e)))
 		return st;
+	st = hmr_head_parse(&h, (const char *)s->data, (size_t)s->stored, e);
+	if (st)			/* a HEAD that is none is damage, no memory is not */
+		return st == HMR_E_NOMEM ? st : HMR_OK;
 	st = open_segment(k, h, e);
 	hmr_head_free(h);
 	return st;
@@ -129,7 +149,7 @@ whole_record(struct walk *k, const uint8_t *p, size_t n, struct hmr_record *rec)
 	if (n < HMR_RECORD_HEADER || hmr_record_get(p, rec, NULL) ||
 	    rec->payload > n - HMR_RECORD_HEADER ||
 	    hmr_sections_get(p + HMR_RECORD_HEADER, rec->payload, rec->sections,
-			     UINT64_MAX, k->section, NULL))
+			     RAW_MAX, k->section, NULL))
 		return 0;
 	return HMR_RECORD_HEADER + (size_t)rec->payload;
 }
