@@ -237,54 +237,68 @@ parse(struct decode *d, int argc, char **argv)
 	d->o.ctx = d;
 }
 
-/* The arguments without passwords: they go into HEAD. Never freed: one run. */
-static const char *const *
+static void
+free_args(char **args)
+{
+	for (char **p = args; p && *p; p++)
+		free(*p);
+	free(args);
+}
+
+/* The arguments without passwords, as they go into HEAD. NULL: no memory. */
+static char **
 masked(int argc, char **argv)
 {
-	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+	char **args = calloc((size_t)argc + 1, sizeof(*args));
 
-	for (int i = 1; copy && i < argc; i++) {
-		if (!(copy[i - 1] = strdup(argv[i])))
+	for (int i = 1; args && i < argc; i++) {
+		if (!(args[i - 1] = strdup(argv[i]))) {
+			free_args(args);
 			return NULL;
-		hmr_media_mask(copy[i - 1]);
+		}
+		hmr_media_mask(args[i - 1]);
 	}
-	return (const char *const *)copy;
+	return args;
+}
+
+static void
+describe(struct hmr_head_info *i, const struct hmr_source_info *s)
+{
+	i->source = s->name;
+	i->width = s->width;
+	i->height = s->height;
+	i->tb_num = s->tb_num;
+	i->tb_den = s->tb_den;
+	i->rate_num = s->rate_num;
+	i->rate_den = s->rate_den;
+	i->frames = s->frames;
+	i->max_payload = HMR_SECTION_HEADER + HMR_IMAGE_HEADER + s->image_bytes + 8;
 }
 
 static enum hmr_status
 write_head(struct decode *d, int argc, char **argv, struct hmr_err *e)
 {
-	char *name = strdup(d->names[0]);
+	char *name = strdup(d->names[0]), **args = masked(argc, argv);
 	struct hmr_head_info i = { .source = name, .tb_num = 1, .tb_den = 1000,
 				   .rate_den = 1 };
 	struct hmr_stage_info stage = { .name = hmr_prog_name(),
 					.version = HMR_VERSION,
-					.args = masked(argc, argv) };
+					.args = (const char *const *)args };
 	struct hmr_head *h = NULL;
-	enum hmr_status st;
+	enum hmr_status st = HMR_OK;
 
-	if (!name || !stage.args)
-		return hmr_fail(e, HMR_E_NOMEM, "HEAD: out of memory");
-	hmr_media_mask(name);
-	if (d->source) {
-		const struct hmr_source_info *s = hmr_source_info(d->source);
-
-		i.source = s->name;
-		i.width = s->width;
-		i.height = s->height;
-		i.tb_num = s->tb_num;
-		i.tb_den = s->tb_den;
-		i.rate_num = s->rate_num;
-		i.rate_den = s->rate_den;
-		i.frames = s->frames;
-		i.max_payload = HMR_SECTION_HEADER + HMR_IMAGE_HEADER +
-				s->image_bytes + 8;
-	}
-	if (!(st = hmr_head_new(&h, &i, e)) && !d->no_history)
+	if (!name || !args)
+		st = hmr_fail(e, HMR_E_NOMEM, "HEAD: out of memory");
+	else
+		hmr_media_mask(name);
+	if (!st && d->source)
+		describe(&i, hmr_source_info(d->source));
+	if (!st && !(st = hmr_head_new(&h, &i, e)) && !d->no_history)
 		st = hmr_head_add_stage(h, &stage, e);
 	if (!st && (st = hmr_writer_head(d->writer, h, e)))
 		d->broken = true;
 	hmr_head_free(h);
+	free_args(args);
 	free(name);
 	return st;
 }

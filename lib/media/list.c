@@ -24,7 +24,7 @@ static const char extensions[] =
 	"sgi,rgb,rgba,bw,ras,sun,pcx,dds,qoi,psd,pict,pct,pic,fits,fit,fts,xbm,xpm,"
 	"xwd,pgx,cri,gem,wbmp,svg,cin,ico,avif";
 
-/* Digit runs by value, then the rest byte by byte; leading zeros last. */
+/* Digit runs by value, then the rest byte by byte; of equals, more zeros first. */
 int
 media_natural_cmp(const char *a, const char *b)
 {
