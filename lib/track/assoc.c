@@ -440,8 +440,12 @@ look(struct hmr_assoc *a, const struct hmr_frame *f, uint32_t *n,
 	}
 	for (uint32_t i = 0; i < bodies; i++)
 		a->seen[a->bodies[i].person].body = &a->bodies[i];
-	for (uint32_t i = 0; i < looks; i++)
-		a->seen[a->look_person[i]].look = a->looks + i * HMR_TRACK_LOOK_MAX;
+	for (uint32_t i = 0; i < looks; i++) {
+		float *v = a->looks + i * HMR_TRACK_LOOK_MAX;
+
+		if (hmr_look_unit(v, count, kind))
+			a->seen[a->look_person[i]].look = v;
+	}
 	for (uint32_t i = 0; i < rows; i++)	/* an earlier run's inventions */
 		if (a->tracks[i].flags & HMR_TRACK_FILLED)
 			a->seen[a->tracks[i].person].score = -1;

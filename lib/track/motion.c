@@ -6,12 +6,12 @@
 
 /* In body heights: a walking person's feet stop and start with about one body
  * height per second squared; a detector's box edges shake by a few hundredths. */
-#define ACCEL 1.5		/* heights / s^2 / sqrt(Hz) */
+#define ACCEL 1.2		/* heights / s^2 / sqrt(Hz) */
 #define SPEED 1.5		/* heights / s, of a person just seen */
-#define PLACE 0.11		/* heights, of a box's centre */
+#define PLACE 0.12		/* heights, of a box's centre */
 #define HEIGHT 0.18		/* of log height */
 #define WIDTH 0.15
-#define DEPTH 0.15
+#define DEPTH 0.20
 #define SCALE_ACCEL 0.35		/* of log sizes */
 #define SCALE_SPEED 0.3
 #define FADE 4.0		/* s, in which an unseen person's velocity fades */

@@ -11,10 +11,13 @@
 #include "track/mot.h"
 
 #define LIMIT_HIGH 0.70		/* cost of the worst pair, good boxes */
-#define LIMIT_LOW 0.28		/* weak boxes must fit better */
-#define NOISE_LOW 2.0		/* and move the prediction less */
+#define LIMIT_LOW 0.25		/* weak boxes must fit better */
+#define NOISE_LOW 2.5		/* and move the prediction less */
 #define TENTATIVE_MISSES 2	/* frames a track may miss before it is believed */
-#define DOUBLE_IOU 0.35		/* a box so much on another's is no new person */
+#define DOUBLE_IOU 0.30		/* a box so much on another's is no new person */
+#define SURE 0.05f		/* what a score is above birth and this, adds up; */
+#define BELIEF 0.2f		/* so much of it makes a person, */
+#define MOVED 0.4f		/* or so many heights walked */
 #define LOOK_MEMORY 0.9		/* of the running mean of appearance */
 #define DT_MAX 5.0		/* s */
 
@@ -193,6 +196,25 @@ choose(struct hmr_tracker *t, const struct hmr_seen *seen, uint32_t n)
 /* ---- the assignment ---- */
 
 static void
+learn_look(struct hmr_track *k, const float *look, const struct hmr_frame_info *f)
+{
+	bool known = k->n_look == f->n_look && k->look_kind == f->look_kind;
+	double keep = known ? LOOK_MEMORY : 0, sum = 0;
+
+	if (known && k->hidden)		/* not somebody else's colours */
+		return;
+	for (uint32_t i = 0; i < f->n_look; i++) {
+		k->look[i] = (float)(keep * k->look[i] + (1 - keep) * look[i]);
+		sum += (double)k->look[i] * k->look[i];
+	}
+	sum = sum > 0 ? 1 / sqrt(sum) : 0;
+	for (uint32_t i = 0; i < f->n_look; i++)
+		k->look[i] = (float)(k->look[i] * sum);
+	k->n_look = f->n_look;
+	k->look_kind = f->look_kind;
+}
+
+static void
 hit(struct hmr_tracker *t, struct hmr_track *k, const struct hmr_seen *s,
     const struct hmr_frame_info *f)
 {
@@ -203,19 +225,10 @@ hit(struct hmr_tracker *t, struct hmr_track *k, const struct hmr_seen *s,
 		memcpy(k->pose, s->body->pose, sizeof(k->pose));
 		k->has_pose = true;
 	}
-	if (s->look && f->n_look <= HMR_TRACK_LOOK_MAX) {
-		bool known = k->n_look == f->n_look && k->look_kind == f->look_kind;
-		float keep = known ? (float)LOOK_MEMORY : 0;
-
-		if (known && k->hidden)
-			keep = 1;	/* do not learn somebody else's colours */
-		for (uint32_t i = 0; i < f->n_look; i++)
-			k->look[i] = keep * k->look[i] + (1 - keep) * s->look[i];
-		k->n_look = f->n_look;
-		k->look_kind = f->look_kind;
-	}
+	if (s->look && f->n_look <= HMR_TRACK_LOOK_MAX)
+		learn_look(k, s->look, f);
 	k->hits++;
-	k->score += (s->score - k->score) / (float)k->hits;
+	k->evidence = fmaxf(k->evidence + s->score - t->o.birth - SURE, -1);
 	if (k->hits > 1)
 		hmr_motion_update(&k->motion, s->box, depth,
 				  s->score < t->o.high ? NOISE_LOW : 1);
@@ -231,7 +244,7 @@ static bool
 is_person(const struct hmr_tracker *t, const struct hmr_track *k)
 {
 	return k->hits >= t->o.min_hits &&
-	       (k->score >= t->o.birth || k->moved > 0.3f);
+	       (k->evidence >= BELIEF || k->moved > MOVED);
 }
 
 static void

@@ -33,8 +33,12 @@ struct hmr_seen {			/* a person of the frame */
 	float box[4];
 	float score;
 	const struct hmr_body_row *body;	/* NULL: none; borrowed for the step */
-	const float *look;		/* appearance, NULL: none; the same */
+	const float *look;		/* from hmr_look_unit, NULL: none; the same */
 };
+
+/* Makes an appearance of this kind ready to be compared, in place: the roots of a
+ * histogram, of unit length. false: it says nothing. */
+bool hmr_look_unit(float *v, uint32_t n, uint32_t kind);
 
 struct hmr_frame_info {			/* what a step needs of a frame */
 	double time;			/* seconds, rising */
