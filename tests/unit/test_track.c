@@ -59,7 +59,7 @@ test_motion(void **state)
 	for (int i = 0; i < 1000; i++)
 		hmr_motion_predict(&m, 0.04, true);
 	hmr_motion_box(&m, p);
-	assert_true(p[0] > 190 && p[0] < 330);
+	assert_true(p[0] > 190 && p[0] < 190 + 50 * 4.5);
 	assert_true(isfinite(hmr_motion_size(&m, box, 5)));
 }
 
