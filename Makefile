@@ -34,10 +34,12 @@ PARTS_hmr-model := import nn body
 PARTS_hmr-eval := track
 COMMON_PARTS := image stream base
 LIBS_media := $(shell pkg-config --libs $(PKG_media) 2>/dev/null)
-LIBS_nn := -ldnnl -fopenmp
+LIBS_nn := -ldnnl -lgomp
 # The loops of the cpu backend: vectorised, and divided among threads.
-CFLAGS_cpu := -fopenmp
-CFLAGS_cpu_ops := -O3 -fopenmp
+# libgomp is the one runtime, since oneDNN uses it; clang has another, so its
+# builds (fuzzing, linting) run these loops on one thread.
+OPENMP := $(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-pragmas -Wno-source-uses-openmp,-fopenmp)
+CFLAGS_cpu_ops := -O3 $(OPENMP)
 LIBS_import := $(shell pkg-config --libs libzip zlib 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 

@@ -9,11 +9,14 @@
  */
 #include "nn/cpu.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nn/arena.h"
+
+/* Of libgomp, which oneDNN links: clang's omp.h belongs to another runtime. */
+void omp_set_num_threads(int n);
+int omp_get_max_threads(void);
 
 /* Constants that loops read, as float32. Convolutions pack their own. */
 static enum hmr_status
