@@ -126,7 +126,8 @@ void
 hmr_camera_to_crop(const float camera[3], float focal, const float crop[3],
 		   uint32_t width, uint32_t height, float out[3])
 {
-	float bs = 2 * focal / camera[2];	/* side times s */
+	float z = camera[2] > 1e-6f ? camera[2] : 1e-6f;
+	float bs = 2 * focal / z;	/* side times s */
 
 	out[0] = bs / crop[2];
 	out[1] = camera[0] - 2 * (crop[0] - (float)width / 2) / bs;
@@ -177,7 +178,8 @@ choose(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n,
 
 /* People whose box has no extent are not looked at: no network can. */
 static uint32_t
-make_crops(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n)
+make_crops(struct hmr_mesher *m, const struct hmr_image *im,
+	   const struct hmr_person *people, uint32_t n)
 {
 	uint32_t kept = 0;
 
@@ -185,7 +187,7 @@ make_crops(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n)
 		uint32_t person = m->landmarks[i].person;
 		struct hmr_crop c;
 
-		hmr_poser_crop(people[person].box, &c);
+		hmr_poser_crop(people[person].box, im->width, im->height, &c);
 		if (!(c.side > 0) || !isfinite(c.side) || !isfinite(c.centre[0]) ||
 		    !isfinite(c.centre[1]))
 			continue;
@@ -238,7 +240,7 @@ look_again(struct hmr_mesher *m, const struct hmr_image *im,
 
 			if (m->landmarks[i].flag >= SURE)
 				continue;
-			hmr_poser_crop(p->box, &m->again_crop[n]);
+			hmr_poser_crop(p->box, im->width, im->height, &m->again_crop[n]);
 			m->again_crop[n].side *= factor[k];
 			m->again[n++].person = i;
 		}
@@ -318,7 +320,7 @@ hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	uint32_t seen, bodies = 0, over;
 	enum hmr_status st;
 
-	seen = make_crops(m, people, choose(m, people, n, &over));
+	seen = make_crops(m, im, people, choose(m, people, n, &over));
 	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)) ||
 	    (st = look_again(m, im, people, seen, e)))
 		return st;

@@ -143,13 +143,43 @@ hmr_poser_precision(const struct hmr_poser *p)
 	return hmr_net_precision(p->net);
 }
 
-void
-hmr_poser_crop(const float box[4], struct hmr_crop *out)
-{
-	float w = box[2] - box[0], h = box[3] - box[1];
+/* Standing people are about this many times as tall as wide. */
+#define TALL 2.4f
 
-	out->centre[0] = (box[0] + box[2]) / 2;
-	out->centre[1] = (box[1] + box[3]) / 2;
+/* Lengthens the box beyond borders that it touches. */
+static void
+complete(float b[4], float width, float height)
+{
+	float near = 0.01f * fmaxf(b[2] - b[0], b[3] - b[1]);
+	float tall = TALL * (b[2] - b[0]);
+
+	if (b[3] - b[1] < tall) {
+		if (b[3] > height - near)
+			b[3] = b[1] + fminf(tall, 2 * (b[3] - b[1]));
+		else if (b[1] < near)
+			b[1] = b[3] - fminf(tall, 2 * (b[3] - b[1]));
+	}
+	if (TALL * (b[2] - b[0]) < b[3] - b[1]) {
+		float wide = (b[3] - b[1]) / TALL;
+
+		if (b[0] < near && b[2] < width - near)
+			b[0] = b[2] - wide;
+		else if (b[2] > width - near && b[0] > near)
+			b[2] = b[0] + wide;
+	}
+}
+
+void
+hmr_poser_crop(const float box[4], uint32_t width, uint32_t height,
+	       struct hmr_crop *out)
+{
+	float b[4] = { box[0], box[1], box[2], box[3] }, w, h;
+
+	complete(b, (float)width, (float)height);
+	w = b[2] - b[0];
+	h = b[3] - b[1];
+	out->centre[0] = (b[0] + b[2]) / 2;
+	out->centre[1] = (b[1] + b[3]) / 2;
 	out->side = HMR_POSER_CROP * (w > h ? w : h);
 	out->angle = 0;
 }

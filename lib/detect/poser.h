@@ -32,9 +32,12 @@ const char *hmr_poser_backend(const struct hmr_poser *p);
 const char *hmr_poser_precision(const struct hmr_poser *p);
 
 /* The crop of a person: a square of 1.25 times the longer side about the box's
- * centre, upright. */
+ * centre, upright. A box that the image's border cuts is first made as long or as
+ * wide as a standing person's would be: where the crop ends at the border, the
+ * network squeezes the whole body into what is seen of it. */
 #define HMR_POSER_CROP 1.25f
-void hmr_poser_crop(const float box[4], struct hmr_crop *out);
+void hmr_poser_crop(const float box[4], uint32_t width, uint32_t height,
+		    struct hmr_crop *out);
 
 /* out[i] is what the network sees in crop[i]; out[i].person is left alone. */
 HMR_MUST_USE enum hmr_status
