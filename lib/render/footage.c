@@ -8,32 +8,12 @@
 #include <stdlib.h>
 
 struct hmr_footage {
-	const char *path;
-	struct hmr_source_options o;
+	const char *name;
+	struct hmr_source_options o;	/* name and o are the source's, too */
 	struct hmr_source *source;
 	const struct hmr_source_frame *frame;	/* the last one read, or NULL */
-	uint32_t width, height;
 	int32_t tb_num, tb_den;		/* of the results */
 };
-
-static enum hmr_status
-start(struct hmr_footage *f, struct hmr_err *e)
-{
-	const struct hmr_source_info *i;
-	enum hmr_status st;
-
-	hmr_source_close(f->source);
-	f->source = NULL;
-	f->frame = NULL;
-	if ((st = hmr_source_open(&f->source, &f->path, 1, &f->o, e)))
-		return st;
-	i = hmr_source_info(f->source);
-	if (i->width != f->width || i->height != f->height)
-		return hmr_fail(e, HMR_E_FORMAT, "%s: %ux%u, but the results are of "
-				"%ux%u: not the same video", i->name, i->width,
-				i->height, f->width, f->height);
-	return HMR_OK;
-}
 
 enum hmr_status
 hmr_footage_open(struct hmr_footage **out, const char *path,
@@ -41,25 +21,36 @@ hmr_footage_open(struct hmr_footage **out, const char *path,
 		 const struct hmr_head_info *head, struct hmr_err *e)
 {
 	struct hmr_footage *f = calloc(1, sizeof(*f));
+	const struct hmr_source_info *i;
 	enum hmr_status st;
 
 	*out = NULL;
 	if (!f)
 		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
-	f->path = path;
-	f->o = *o;
-	f->width = head->width;
-	f->height = head->height;
 	f->tb_num = head->tb_num;
 	f->tb_den = head->tb_den;
-	/* results of scaled frames: scale as hmr-decode did */
+	/* as hmr-decode scaled them, and a folder's images as it timed them */
+	f->o = *o;
 	f->o.max_side = head->width > head->height ? head->width : head->height;
-	if ((st = start(f, e))) {
-		hmr_footage_close(f);
-		return st;
+	if (head->rate_num > 0 && head->rate_den > 0) {
+		f->o.rate_num = (uint32_t)head->rate_num;
+		f->o.rate_den = (uint32_t)head->rate_den;
+	}
+	f->name = path;
+	if ((st = hmr_source_open(&f->source, &f->name, 1, &f->o, e)))
+		goto fail;
+	i = hmr_source_info(f->source);
+	if (i->width != head->width || i->height != head->height) {
+		st = hmr_fail(e, HMR_E_FORMAT, "%s: %ux%u, but the results are of "
+			      "%ux%u: not the same video", i->name, i->width,
+			      i->height, head->width, head->height);
+		goto fail;
 	}
 	*out = f;
 	return HMR_OK;
+fail:
+	hmr_footage_close(f);
+	return st;
 }
 
 void
@@ -94,8 +85,6 @@ hmr_footage_get(struct hmr_footage *f, uint64_t number, int64_t pts,
 	const char *name = hmr_source_info(f->source)->name;
 	enum hmr_status st = HMR_OK;
 
-	if (f->frame && f->frame->number > number && (st = start(f, e)))
-		return st;
 	while (!st && (!f->frame || f->frame->number < number)) {
 		f->frame = NULL;
 		st = hmr_source_next(f->source, &f->frame, e);

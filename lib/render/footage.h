@@ -2,8 +2,7 @@
 /*
  * The images of results that were stored without them: the source is decoded
  * again and each frame is found by its number, which must have the timestamp
- * that the results say. One image is held at a time. Numbers that rise are
- * decoded once; going back starts the source again.
+ * that the results say. Numbers rise; one image is held at a time.
  */
 #ifndef HMR_FOOTAGE_H
 #define HMR_FOOTAGE_H
@@ -14,8 +13,8 @@
 
 struct hmr_footage;
 
-/* o: how to open the source; its max_side is set here. head: of the results;
- * its size and time base are what the source must fit. path, o and what o points
+/* o: how to open the source; its max_side and rate are set here. head: of the
+ * results; its size and time base are what the source must fit. path, o and what o points
  * to must outlive the footage. HMR_E_FORMAT: the source has another size. */
 HMR_MUST_USE enum hmr_status
 hmr_footage_open(struct hmr_footage **out, const char *path,
