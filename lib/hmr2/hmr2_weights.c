@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds and checks the tensors of an HMR2 model file. */
 #define _DEFAULT_SOURCE		/* madvise */
-#include "hmr2/weights.h"
+#include "hmr2/hmr2_weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>

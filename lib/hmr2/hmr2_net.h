@@ -7,8 +7,8 @@
  * A person's result does not depend on who else is in the batch: every sum runs
  * in the same order for every row.
  */
-#ifndef HMR_HMR2_H
-#define HMR_HMR2_H
+#ifndef HMR_HMR2_NET_H
+#define HMR_HMR2_NET_H
 
 #include "import/hmr2.h"
 

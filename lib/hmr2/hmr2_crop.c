@@ -4,13 +4,13 @@
  * 10 bits for the products, 5 for the fraction, 15 for the weights), the blur is
  * scikit-image's: radius 4 sigma, edges repeated, rows before columns.
  */
-#include "hmr2/crop.h"
+#include "hmr2/hmr2_crop.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hmr2/hmr2.h"
+#include "hmr2/hmr2_net.h"
 
 #define SIDE ((int)HMR_HMR2_CROP)
 #define BLUR_FROM 1.1		/* blur where side / 256 / 2 is larger */

@@ -6,8 +6,8 @@
 #ifndef HMR_HMR2_REF_H
 #define HMR_HMR2_REF_H
 
-#include "hmr2/hmr2.h"
-#include "hmr2/weights.h"
+#include "hmr2/hmr2_net.h"
+#include "hmr2/hmr2_weights.h"
 
 size_t hmr2_ref_bytes(const struct hmr_hmr2_dims *d);	/* of work */
 /* crop [3][256][192]; tokens [192][dim]; all given. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reference implementation: every formula once, in its plainest form. */
-#include "hmr2/ref.h"
+#include "hmr2/hmr2_ref.h"
 
 #include <math.h>
 #include <string.h>
