@@ -119,6 +119,14 @@ EOF
 else
 	skip "importing a small network" "no numpy"
 fi
+# --- the worked example of formats/model.md -----------------------------------
+$py -c 'import re, sys
+for line in open(sys.argv[1]):
+    m = re.match(r"    [0-9a-f]{4}  ((?:[0-9a-f]{2} ?)+)", line)
+    if m: sys.stdout.buffer.write(bytes.fromhex(m.group(1)))' \
+    "$ROOT/formats/model.md" >"$T/example.safetensors"
+expect 0 "the example of formats/model.md" hmr-model check "$T/example.safetensors"
+like "$T/out" 'network	386	' "is a network"
 expect 2 "no command" hmr-model
 expect 2 "an unknown command" hmr-model sing
 expect 2 "an unknown format" hmr-model import thing.xyz
