@@ -165,7 +165,7 @@ make_view(struct hmr_picture *p, const struct hmr_head_info *i,
 		return HMR_OK;
 	hmr_view_free(p->view);
 	p->view = NULL;
-	p->plan = n;
+	memcpy(&p->plan, &n, sizeof(n));
 	return hmr_view_new(&p->view, &n, e);
 }
 
