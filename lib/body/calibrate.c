@@ -2,8 +2,8 @@
 /*
  * What is known to be wrong with the metric points of the BlazePose networks,
  * put right before the fit (MODEL.md, "fit", says how each figure was found):
- * fixed offsets of single points of the heavy network, feet and eyes too close
- * together, and people too small. Image points are taken as they are.
+ * fixed offsets of single points of the heavy network, hips too high, feet and
+ * eyes too close together, people too small. Image points are taken as they are.
  */
 #include "body/fit.h"
 
@@ -13,8 +13,9 @@
 #define FIRST_HIP 23
 #define FIRST_ANKLE 27
 #define FOOT 1.5f	/* the networks' feet are two thirds of true ones */
-#define EYES 1.8f	/* and eyes half as far apart, 34 mm */
-#define SCALE 1.05f	/* adults 5 % too small */
+#define HIPS 0.042f	/* metres that metric hips lie above those in the image */
+#define EYES 1.8f	/* eyes half as far apart, 34 mm */
+#define SCALE 1.02f	/* and adults 2 % too small */
 
 /* Millimetres by which the heavy network's points lie off those of the full
  * network, whatever way the person faces: medians over 250 people. */
@@ -29,6 +30,23 @@ static const int8_t heavy[HMR_BODY_LANDMARKS][3] = {
 	{ -40, -21, -5 }, { -17, -9, 27 }, { -43, -32, -27 }, { -29, -26, 30 },
 	{ -42, -77, -30 },
 };
+
+/* Along the trunk, away from the shoulders. */
+static void
+lower_hips(float (*w)[3])
+{
+	float up[3], n = 0;
+
+	for (int k = 0; k < 3; k++) {
+		up[k] = w[11][k] + w[12][k] - w[FIRST_HIP][k] - w[FIRST_HIP + 1][k];
+		n += up[k] * up[k];
+	}
+	n = sqrtf(n);
+	for (int k = 0; k < 3 && n > 0.01f; k++) {
+		w[FIRST_HIP][k] -= HIPS * up[k] / n;
+		w[FIRST_HIP + 1][k] -= HIPS * up[k] / n;
+	}
+}
 
 void
 hmr_fit_calibrate(struct hmr_fit_input *in, const char *decoder,
@@ -47,6 +65,7 @@ hmr_fit_calibrate(struct hmr_fit_input *in, const char *decoder,
 		for (int k = 0; k < 3; k++)
 			w[i][k] = ankle[k] + FOOT * (w[i][k] - ankle[k]);
 	}
+	lower_hips(w);
 	for (int k = 0; k < 3; k++) {
 		mid = 0;
 		for (int i = 1; i <= 6; i++)

@@ -9,7 +9,7 @@
 #include "body/rot.h"
 
 #define HALF 0.10	/* metres of expected error at confidence 1/2 */
-#define SPREAD 2.0	/* the landmarks' errors are not independent */
+#define SPREAD 3.5	/* the landmarks' errors are larger and not independent */
 
 /* The landmarks next to each output joint on the body. */
 static const int8_t next_to[HMR_BODY_POINTS][4] = {
