@@ -295,8 +295,9 @@ write_head(struct decode *d, int argc, char **argv, struct hmr_err *e)
 		describe(&i, hmr_source_info(d->source));
 	if (!st && !(st = hmr_head_new(&h, &i, e)) && !d->no_history)
 		st = hmr_head_add_stage(h, &stage, e);
-	if (!st && (st = hmr_writer_head(d->writer, h, e)))
-		d->broken = true;
+	if (!st)
+		st = hmr_writer_head(d->writer, h, e);
+	d->broken = st != HMR_OK;	/* without HEAD there can be no END */
 	hmr_head_free(h);
 	free_args(args);
 	free(name);

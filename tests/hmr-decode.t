@@ -437,7 +437,7 @@ ok $? "and nothing was lost"
 # --- the run's own end
 fails 1 "a full disk" sh -c 'hmr-decode gop.mkv >/dev/full'
 cat >left.py <<'EOF'
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 src = ["lavfi:testsrc2=size=64x48"]
 if sys.argv[1] == "pipe":
     p = subprocess.Popen(["hmr-decode", "-q"] + src, stdout=subprocess.PIPE)
@@ -445,7 +445,8 @@ if sys.argv[1] == "pipe":
     p.stdout.close()
     sys.exit(p.wait() != -signal.SIGPIPE)
 p = subprocess.Popen(["hmr-decode", "-q", "-z", "0", "-o", "sig.hmr"] + src)
-time.sleep(0.5)
+while not os.path.exists("sig.hmr") or os.path.getsize("sig.hmr") < 100000:
+    time.sleep(0.05)
 p.send_signal(signal.SIGTERM)
 sys.exit(p.wait() != -signal.SIGTERM)
 EOF

@@ -145,7 +145,8 @@ open_container(struct media_input *in, struct hmr_err *e)
 		in->fmt->pb = in->io;
 	/* On failure FFmpeg frees fmt. */
 	r = avformat_open_input(&in->fmt, in->where->url, f, &d);
-	if (r == AVERROR_EOF)
+	/* Some demuxers call their own surprise at an early end EIO. */
+	if (r == AVERROR_EOF || (r == AVERROR(EIO) && in->io && !in->io->error))
 		st = hmr_fail(e, HMR_E_TRUNCATED, "%s: truncated: ends before the first "
 			      "frame", shown);
 	else if (r < 0)
@@ -322,7 +323,9 @@ feed(struct media_input *in, struct hmr_err *e)
 		}
 		if (r < 0) {
 			in->draining = true;
-			if (r != AVERROR_EOF)
+			if (r == AVERROR(EIO) && io && !io->error)
+				in->cut = true;
+			else if (r != AVERROR_EOF)
 				in->tail = media_fail(&in->tail_err, in->log, r,
 						      in->where->shown);
 			avcodec_send_packet(in->dec, NULL);
