@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "body/body.h"
 #include "import/import.h"
 #include "import/safetensors.h"
 #include "nn/use.h"
@@ -27,6 +28,7 @@ static const char help[] =
 "Takes in, lists, shows, checks, runs and times model files.\n"
 "\n"
 "  import [tfjs] FILE     take in a TensorFlow.js graph model\n"
+"  import mannequin       write the built-in body as a file\n"
 "  list                   the models in the models' folder\n"
 "  show MODEL             graph, tensors and how they are used\n"
 "  check MODEL...         verify whole files\n"
@@ -114,6 +116,20 @@ import_name(char name[64], const char *file)
 		hmr_usage_die("'%s' cannot be the name of a model", name);
 }
 
+/* The built-in body, as a file that others can read or change. */
+static enum hmr_status
+import_mannequin(const char *path, struct hmr_err *e)
+{
+	struct hmr_body *b;
+	enum hmr_status st = hmr_body_mannequin(&b, e);
+
+	if (st)
+		return st;
+	st = hmr_body_write(b, path, e);
+	hmr_body_free(b);
+	return st;
+}
+
 static enum hmr_status
 cmd_import(int argc, char **argv, struct hmr_err *e)
 {
@@ -123,11 +139,18 @@ cmd_import(int argc, char **argv, struct hmr_err *e)
 	struct stat sb;
 	enum hmr_status st;
 
-	if (argc == 2 ? strcmp(argv[0], "tfjs") != 0 : !dot || strcmp(dot, ".json"))
-		hmr_usage_die("import: '%.100s' is of no known format (tfjs FILE.json)", argv[0]);
+	bool body = argc == 1 && !strcmp(file, "mannequin");
+
+	if (argc == 2 ? strcmp(argv[0], "tfjs") != 0 :
+			!body && (!dot || strcmp(dot, ".json")))
+		hmr_usage_die("import: '%.100s' is of no known format (tfjs FILE.json, "
+			      "mannequin)", argv[0]);
 	import_name(info.name, file);
+	if (body)
+		strcpy(info.kind, "body");
 	if ((st = import_path(path, sizeof(path), info.name, e)) ||
-	    (st = hmr_import_tfjs(file, path, &info, e)))
+	    (st = body ? import_mannequin(path, e) :
+			 hmr_import_tfjs(file, path, &info, e)))
 		return st;
 	if (stat(path, &sb))
 		return hmr_fail(e, HMR_E_IO, "%s", path);
@@ -142,16 +165,23 @@ by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* One line of list and check: name, kind, bytes, SHA-256. */
+/* One line of list and check: name, kind, bytes, SHA-256. Bodies are read whole,
+ * as the stages do. */
 static enum hmr_status
 tell(const char *name, const char *path, struct hmr_err *e)
 {
+	struct hmr_body *body = NULL;
 	struct hmr_model *m;
 	enum hmr_status st = hmr_model_open(&m, path, e);
 	size_t n;
 
 	if (st)
 		return st;
+	if (!strcmp(hmr_model_kind(m), "body") && (st = hmr_body_open(&body, path, e))) {
+		hmr_model_close(m);
+		return st;
+	}
+	hmr_body_free(body);
 	hmr_safetensors_bytes(hmr_model_file(m), &n);
 	printf("%s\t%s\t%zu\t%s\n", name, hmr_model_kind(m), n, hmr_model_sha256(m));
 	hmr_model_close(m);

@@ -119,6 +119,16 @@ EOF
 else
 	skip "importing a small network" "no numpy"
 fi
+# --- the built-in body ----------------------------------------------------------
+expect 0 "the mannequin as a file" hmr-model import mannequin -o "$T/body.safetensors"
+expect 0 "check a body" hmr-model check "$T/body.safetensors"
+like "$T/out" '	body	[0-9]' "is one"
+fails 1 "a body is no network" hmr-model bench "$T/body.safetensors"
+like "$T/err" 'holds no network' "and that is said"
+size=$(wc -c <"$T/body.safetensors")
+head -c $((size - 1)) "$T/body.safetensors" >"$T/cut.safetensors"
+fails 1 "a body that is cut" hmr-model check "$T/cut.safetensors"
+
 # --- the worked example of formats/model.md -----------------------------------
 $py -c 'import re, sys
 for line in open(sys.argv[1]):
