@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "body/fit.h"
 
@@ -17,20 +18,30 @@ _Static_assert(HMR_BODY_JOINTS == HMR_POSE_JOINTS && HMR_BODY_SHAPES == HMR_SHAP
 	       HMR_BODY_POINTS == HMR_JOINTS && HMR_BODY_LANDMARKS == HMR_LANDMARKS,
 	       "bodies and stream tables have the same rows");
 
+#define WORKERS_MAX 8
+
+struct worker {			/* what a thread needs to fit bodies */
+	struct hmr_fit *fit;
+	struct hmr_pose_work *work;
+	struct hmr_appearance *look;
+	enum hmr_status st;	/* of this frame */
+	struct hmr_err e;
+};
+
 struct hmr_mesher {
 	struct hmr_mesher_options o;
 	const struct hmr_body *body;
 	const char *decoder, *variant;	/* of the model, or NULL */
 	struct hmr_poser *poser;
-	struct hmr_fit *fit;
-	struct hmr_pose_work *work;
-	struct hmr_appearance *look;
+	struct worker worker[WORKERS_MAX];
+	uint32_t workers, threads;
 	size_t bytes;
 	/* [pose.max_people] each */
 	struct hmr_crop *crop, *again_crop;
 	struct hmr_landmark_row *landmarks, *again;
 	struct hmr_body_row *bodies;
-	uint32_t *person;
+	uint32_t *person;		/* of a body */
+	uint32_t *source;		/* of a body: its row of landmarks */
 	float *colours;
 	float *vertices;
 };
@@ -51,14 +62,39 @@ make_arrays(struct hmr_mesher *m, struct hmr_err *e)
 	m->again = array(m, sizeof(*m->again));
 	m->bodies = array(m, sizeof(*m->bodies));
 	m->person = array(m, sizeof(*m->person));
+	m->source = array(m, sizeof(*m->source));
 	m->colours = array(m, HMR_APPEARANCE_VALUES * sizeof(float));
 	if (m->o.vertices)
 		m->vertices = array(m, hmr_body_vertices(m->body) * 3 * sizeof(float));
-	m->work = hmr_pose_work_new(m->body);
-	if (!m->crop || !m->again_crop || !m->landmarks || !m->again || !m->bodies || !m->person || !m->colours ||
-	    (m->o.vertices && !m->vertices) || !m->work)
+	if (!m->crop || !m->again_crop || !m->landmarks || !m->again || !m->bodies ||
+	    !m->person || !m->source || !m->colours || (m->o.vertices && !m->vertices))
 		return hmr_fail(e, HMR_E_NOMEM, "bodies of %u people",
 				m->o.pose.max_people);
+	return HMR_OK;
+}
+
+static enum hmr_status
+make_workers(struct hmr_mesher *m, struct hmr_err *e)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	enum hmr_status st;
+	uint32_t n;
+
+	m->threads = m->o.pose.threads ? m->o.pose.threads :
+		cores > 0 ? (uint32_t)cores : 1;
+	n = m->threads < WORKERS_MAX ? m->threads : WORKERS_MAX;
+	n = n < m->o.pose.max_people ? n : m->o.pose.max_people;
+	for (; m->workers < n; m->workers++) {
+		struct worker *w = &m->worker[m->workers];
+
+		if ((st = hmr_fit_new(&w->fit, m->body, e)) ||
+		    (st = hmr_appearance_new(&w->look, m->o.pose.width,
+					     m->o.pose.height, e)))
+			return st;
+		if (!(w->work = hmr_pose_work_new(m->body)))
+			return hmr_fail(e, HMR_E_NOMEM, "bodies");
+		m->bytes += hmr_appearance_bytes(w->look);
+	}
 	return HMR_OK;
 }
 
@@ -78,9 +114,7 @@ hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *model,
 	m->decoder = hmr_model_meta(model, "decoder");
 	m->variant = hmr_model_meta(model, "variant");
 	if ((st = hmr_poser_new(&m->poser, model, &o->pose, e)) ||
-	    (st = hmr_fit_new(&m->fit, body, e)) ||
-	    (st = hmr_appearance_new(&m->look, o->pose.width, o->pose.height, e)) ||
-	    (st = make_arrays(m, e))) {
+	    (st = make_workers(m, e)) || (st = make_arrays(m, e))) {
 		hmr_mesher_free(m);
 		return st;
 	}
@@ -94,15 +128,18 @@ hmr_mesher_free(struct hmr_mesher *m)
 	if (!m)
 		return;
 	hmr_poser_free(m->poser);
-	hmr_fit_free(m->fit);
-	hmr_appearance_free(m->look);
-	hmr_pose_work_free(m->work);
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		hmr_fit_free(m->worker[i].fit);
+		hmr_appearance_free(m->worker[i].look);
+		hmr_pose_work_free(m->worker[i].work);
+	}
 	free(m->crop);
 	free(m->again_crop);
 	free(m->landmarks);
 	free(m->again);
 	free(m->bodies);
 	free(m->person);
+	free(m->source);
 	free(m->colours);
 	free(m->vertices);
 	free(m);
@@ -113,7 +150,7 @@ hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
 		size_t *buffers)
 {
 	hmr_poser_plan(m->poser, net, buffers);
-	*buffers += m->bytes + hmr_appearance_bytes(m->look) + sizeof(*m);
+	*buffers += m->bytes + sizeof(*m);
 }
 
 const struct hmr_poser *
@@ -283,11 +320,12 @@ fill_row(struct hmr_body_row *row, const struct hmr_fit_output *f,
 			   row->camera_crop);
 }
 
-/* The body of landmarks[i] into row k of the results. */
+/* The body of landmarks[source[k]] into row k of the results. */
 static enum hmr_status
-fit_one(struct hmr_mesher *m, const struct hmr_image *im, const float box[4],
-	float focal, uint32_t i, uint32_t k, struct hmr_err *e)
+fit_one(struct hmr_mesher *m, struct worker *w, const struct hmr_image *im,
+	const struct hmr_person *people, float focal, uint32_t k)
 {
+	uint32_t i = m->source[k];
 	const struct hmr_landmark_row *l = &m->landmarks[i];
 	struct hmr_fit_input in = { .focal = focal,
 		.centre = { (float)im->width / 2, (float)im->height / 2 } };
@@ -297,19 +335,48 @@ fit_one(struct hmr_mesher *m, const struct hmr_image *im, const float box[4],
 
 	memcpy(in.image, l->image, sizeof(in.image));
 	memcpy(in.world, l->world, sizeof(in.world));
-	memcpy(in.box, box, sizeof(in.box));
+	memcpy(in.box, people[l->person].box, sizeof(in.box));
 	hmr_fit_calibrate(&in, m->decoder, m->variant);
-	if ((st = hmr_fit_run(m->fit, &in, &f, e)))
-		return hmr_fail_in(e, st, "person %u", l->person);
+	if ((st = hmr_fit_run(w->fit, &in, &f, &w->e)))
+		return hmr_fail_in(&w->e, st, "person %u", l->person);
 	fill_row(row, &f, &m->crop[i], im, focal, l->person);
 	m->person[k] = l->person;
 	if (m->vertices)
-		hmr_body_pose(m->body, m->work, (const float (*)[9])row->pose,
+		hmr_body_pose(m->body, w->work, (const float (*)[9])row->pose,
 			      row->shape, (float (*)[3])(m->vertices +
 			      (size_t)k * hmr_body_vertices(m->body) * 3),
 			      NULL, NULL, NULL);
-	return hmr_appearance_run(m->look, im, &m->crop[i], l,
-				  m->colours + (size_t)k * HMR_APPEARANCE_VALUES, e);
+	return hmr_appearance_run(w->look, im, &m->crop[i], l,
+				  m->colours + (size_t)k * HMR_APPEARANCE_VALUES,
+				  &w->e);
+}
+
+/* Every n-th body to each of n workers: who fits a body does not change it. As
+ * many threads as the network's, also where fewer have work: libgomp ends threads
+ * that a smaller team leaves over and would start them again for the next run. */
+static enum hmr_status
+fit_all(struct hmr_mesher *m, const struct hmr_image *im,
+	const struct hmr_person *people, float focal, uint32_t bodies,
+	struct hmr_err *e)
+{
+	uint32_t workers = m->workers < bodies ? m->workers : bodies;
+
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1) \
+	if (workers > 1)
+	for (uint32_t i = 0; i < workers; i++) {
+		struct worker *w = &m->worker[i];
+
+		w->st = HMR_OK;
+		for (uint32_t k = i; k < bodies && !w->st; k += workers)
+			w->st = fit_one(m, w, im, people, focal, k);
+	}
+	for (uint32_t i = 0; i < workers; i++)
+		if (m->worker[i].st) {
+			if (e)
+				*e = m->worker[i].e;
+			return m->worker[i].st;
+		}
+	return HMR_OK;
 }
 
 enum hmr_status
@@ -324,13 +391,11 @@ hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)) ||
 	    (st = look_again(m, im, people, seen, e)))
 		return st;
-	for (uint32_t i = 0; i < seen; i++) {
-		if (!(m->landmarks[i].flag >= HMR_MESH_FLAG))
-			continue;
-		if ((st = fit_one(m, im, people[m->landmarks[i].person].box, focal, i,
-				  bodies++, e)))
-			return st;
-	}
+	for (uint32_t i = 0; i < seen; i++)
+		if (m->landmarks[i].flag >= HMR_MESH_FLAG)
+			m->source[bodies++] = i;
+	if ((st = fit_all(m, im, people, focal, bodies, e)))
+		return st;
 	out->seen = seen;
 	out->n = bodies;
 	out->over = over;
