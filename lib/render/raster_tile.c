@@ -6,7 +6,9 @@
  * reordered (-ffp-contract=off), so both give the same bits.
  *
  * Triangles of up to 64 px, all but a few, have edges that fit 32 bits. Larger
- * ones take the 64-bit path, a sample at a time.
+ * ones are taken tile by tile: most tiles lie inside or outside an edge as a
+ * whole, or see it within 32 bits; the few that are left go a sample at a time
+ * with 64 bits.
  */
 #include <string.h>
 
@@ -158,15 +160,14 @@ any(const v8i *m)
 	return (q[0] | q[1] | q[2] | q[3]) != 0;
 }
 
-/* What is interpolated over the small triangle, at eight samples. */
+/* What is interpolated over the triangle, at eight samples; e are the edges. */
 INLINE void
 put_samples(struct raster_tile *tile, int row, int col, const struct setup *t,
-	    const v8i *inside, const v8i *e_ab, const v8i *e_ca, bool count)
+	    const v8i *inside, const v8f *e_ab, const v8f *e_ca, bool count)
 {
 	float *dw = tile->w[row][col];
 	uint32_t *dm = tile->mark[row][col];
-	v8f ub = __builtin_convertvector(*e_ca, v8f) * t->inv_area;
-	v8f uc = __builtin_convertvector(*e_ab, v8f) * t->inv_area;
+	v8f ub = *e_ca * t->inv_area, uc = *e_ab * t->inv_area;
 	v8f w, nx, ny, old;
 	v8i mark, have, front;
 
@@ -228,10 +229,14 @@ fill_small(struct raster_band *band, const struct setup *t)
 		for (int32_t x = t->x0; x <= t->x1; x++) {
 			v8i inside = ((eab | ebc | eca) >= 0) & taken;
 
-			if (any(&inside))
+			if (any(&inside)) {
+				v8f fab = __builtin_convertvector(eab, v8f);
+				v8f fca = __builtin_convertvector(eca, v8f);
+
 				put_samples(&band->tile[x / TILE], y - band->y0,
-					    x % TILE, t, &inside, &eab, &eca,
+					    x % TILE, t, &inside, &fab, &fca,
 					    band->count);
+			}
 			eab += ab.step_x;
 			ebc += bc.step_x;
 			eca += ca.step_x;
@@ -293,12 +298,102 @@ fill_pixel(struct raster_band *band, const struct setup *t, int32_t x, int32_t y
 	}
 }
 
-static void
+/* An edge over the part of a tile that a large triangle may touch. */
+struct reach {
+	int64_t at;			/* the centre of the first pixel */
+	bool inside, outside;		/* all samples are */
+	bool narrow;			/* all values fit 32 bits */
+	v8i off;			/* of the samples, where narrow */
+	v8f f_off;
+};
+
+INLINE void
+reach_of(struct reach *r, const struct edge *e, const struct raster_vertex *a,
+	 int32_t x, int32_t y, int32_t across, int32_t down)
+{
+	static const v8i sx = SAMPLE_X, sy = SAMPLE_Y;
+	const v8f fx = __builtin_convertvector(sx, v8f);
+	const v8f fy = __builtin_convertvector(sy, v8f);
+	int64_t lo, hi, to_x = -e->dy * SUB * across, to_y = e->dx * SUB * down;
+	int64_t most = REACH * ((e->dx < 0 ? -e->dx : e->dx) +
+				(e->dy < 0 ? -e->dy : e->dy));
+
+	r->at = edge_at(e, a, x, y);
+	lo = r->at + (to_x < 0 ? to_x : 0) + (to_y < 0 ? to_y : 0) - most;
+	hi = r->at + (to_x > 0 ? to_x : 0) + (to_y > 0 ? to_y : 0) + most;
+	r->inside = lo >= 0;
+	r->outside = hi < 0;
+	r->narrow = lo > -(1 << 30) && hi < 1 << 30;
+	/* a narrow edge's steps fit as well */
+	r->off = sy * (r->narrow ? (int32_t)e->dx : 0) -
+		 sx * (r->narrow ? (int32_t)e->dy : 0);
+	r->f_off = fy * (float)e->dx - fx * (float)e->dy;
+}
+
+/* Whether the samples of pixel x, y from the first one are inside; only asked of
+ * edges that are narrow or have all inside. */
+INLINE void
+within(const struct reach *r, const struct edge *e, int32_t x, int32_t y, v8i *in)
+{
+	int64_t at = r->at + (e->dx * y - e->dy * x) * SUB;
+
+	if (!r->inside)
+		*in &= r->off + (int32_t)at >= 0;
+}
+
+INLINE void
+value(const struct reach *r, const struct edge *e, int32_t x, int32_t y, v8f *v)
+{
+	*v = r->f_off + (float)(r->at + (e->dx * y - e->dy * x) * SUB);
+}
+
+/* The part of a large triangle in one tile, x0..x1. */
+INLINE void
+fill_tile(struct raster_band *band, const struct setup *t, int32_t x0, int32_t x1)
+{
+	const v8i bit = { 1, 2, 4, 8, 16, 32, 64, 128 };
+	struct reach ab, bc, ca;
+
+	reach_of(&ab, &t->ab, t->a, x0, t->y0, x1 - x0, t->y1 - t->y0);
+	reach_of(&bc, &t->bc, t->b, x0, t->y0, x1 - x0, t->y1 - t->y0);
+	reach_of(&ca, &t->ca, t->c, x0, t->y0, x1 - x0, t->y1 - t->y0);
+	if (ab.outside || bc.outside || ca.outside)
+		return;
+	if (!((ab.inside || ab.narrow) && (bc.inside || bc.narrow) &&
+	      (ca.inside || ca.narrow))) {
+		for (int32_t y = t->y0; y <= t->y1; y++)
+			for (int32_t x = x0; x <= x1; x++)
+				fill_pixel(band, t, x, y);
+		return;
+	}
+	if (!band->dirty[x0 / TILE])
+		touch(band, x0 / TILE);
+	for (int32_t y = 0; y <= t->y1 - t->y0; y++)
+		for (int32_t x = 0; x <= x1 - x0; x++) {
+			v8i in = (bit & (int32_t)t->samples) != 0;
+			v8f fab, fca;
+
+			within(&ab, &t->ab, x, y, &in);
+			within(&bc, &t->bc, x, y, &in);
+			within(&ca, &t->ca, x, y, &in);
+			if (!any(&in))
+				continue;
+			value(&ab, &t->ab, x, y, &fab);
+			value(&ca, &t->ca, x, y, &fca);
+			put_samples(&band->tile[x0 / TILE],
+				    t->y0 + y - band->y0, (x0 + x) % TILE, t, &in,
+				    &fab, &fca, band->count);
+		}
+}
+
+INLINE void
 fill_large(struct raster_band *band, const struct setup *t)
 {
-	for (int32_t y = t->y0; y <= t->y1; y++)
-		for (int32_t x = t->x0; x <= t->x1; x++)
-			fill_pixel(band, t, x, y);
+	for (int32_t x = t->x0; x <= t->x1; x = (x / TILE + 1) * TILE) {
+		int32_t end = x / TILE * TILE + TILE - 1;
+
+		fill_tile(band, t, x, end < t->x1 ? end : t->x1);
+	}
 }
 
 INLINE void

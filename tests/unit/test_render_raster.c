@@ -381,8 +381,8 @@ test_fills_agree(void **state)
 				seed = seed * 1664525 + 1013904223;
 				r[j] = (int32_t)(seed >> 12 & 0xfffff);
 			}
-			v[i].x = r[0] % (k % 5 ? 4000 : 60000) + k % 90 * SUB - 900;
-			v[i].y = r[1] % (k % 5 ? 4000 : 60000) + k % 9 * SUB - 900;
+			v[i].x = r[0] % (k % 5 ? 4000 : k % 2 ? 60000 : 900000) + k % 90 * SUB - 900;
+			v[i].y = r[1] % (k % 5 ? 4000 : k % 2 ? 60000 : 900000) + k % 9 * SUB - 900;
 			v[i].w = (float)r[2] / 1e6f + 0.1f;
 			v[i].n[0] = (float)r[3] / 1.5e6f - 0.3f;
 			v[i].n[1] = (float)r[4] / 1.5e6f - 0.3f;
