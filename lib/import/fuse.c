@@ -73,10 +73,13 @@ static bool
 fold_bias(struct hmr_build *b, uint32_t i, const uint32_t *uses)
 {
 	struct hmr_node *n = &b->node[i].n, *p = producer(b, n->in[0]);
-	const struct hmr_bvalue *c = &b->value[n->in[1]];
+	const struct hmr_bvalue *c;
 	uint32_t *in;
 
-	if (n->op != HMR_OP_ADD || !c->constant || c->dims.n != 1 || !p ||
+	if (n->op != HMR_OP_ADD)
+		return false;
+	c = &b->value[n->in[1]];
+	if (!c->constant || c->dims.n != 1 || !p ||
 	    p->op != HMR_OP_CONV || p->n_in != 2 || p->act || uses[n->in[0]] != 1 ||
 	    c->dims.d[0] != b->value[n->out[0]].dims.d[3])
 		return false;

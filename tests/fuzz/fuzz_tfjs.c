@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A TensorFlow.js model: the input up to the first NUL byte is the JSON, the rest
- * its weight file; without a NUL, weights that count from 0 up are made for it, so
- * that text alone (tests/golden/tfjs.py) is a seed. What is imported is written, opened and, where it is small,
+ * its weight file; without a NUL, the weights are its member "hex", or count from 0
+ * up, so that text alone is a seed (tests/golden/tfjs.py with "hex" added). What is imported is written, opened and, where it is small,
  * run on ref, so that a graph that passed the checks cannot break the loops.
  */
 #define _GNU_SOURCE		/* memfd_create */
@@ -67,8 +67,14 @@ invent(const cJSON *json, size_t *n)
 {
 	static uint8_t bin[1 << 16];
 	const cJSON *group, *w, *d;
+	const char *hex = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "hex"));
+	unsigned byte;
 
 	*n = 0;
+	for (; hex && *n < sizeof(bin) && sscanf(hex, "%2x", &byte) == 1 && hex[1]; hex += 2)
+		bin[(*n)++] = (uint8_t)byte;
+	if (*n)
+		return bin;
 	cJSON_ArrayForEach(group, cJSON_GetObjectItemCaseSensitive(json, "weightsManifest"))
 		cJSON_ArrayForEach(w, cJSON_GetObjectItemCaseSensitive(group, "weights")) {
 			size_t size = cJSON_HasObjectItem(w, "quantization") ? 2 : 4;
