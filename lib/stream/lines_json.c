@@ -109,7 +109,6 @@ struct decimal {
 	bool negative, whole;	/* whole: neither point nor exponent */
 	uint64_t digits;	/* the first 19 significant ones */
 	int exp10;		/* value = digits * 10^exp10 */
-	bool more;		/* digits were dropped */
 	const char *start;
 };
 
@@ -145,8 +144,8 @@ scan_number(struct hmr_json *j, struct decimal *d)
 			d->digits = d->digits * 10 + (uint64_t)(*j->at - '0');
 			d->exp10 -= point;
 		} else {
-			d->more |= *j->at != '0';
-			if (!point && ++drop > 10000)
+			drop += !point;
+			if (drop > 10000)
 				return HMR_E_FORMAT;
 		}
 	}
@@ -234,7 +233,7 @@ fast_f32(const struct decimal *d, float *v)
 	double x = (double)d->digits;
 	uint64_t u;
 
-	if (d->more || d->digits > (uint64_t)1 << 53 || d->exp10 < -22 || d->exp10 > 22)
+	if (d->digits > (uint64_t)1 << 53 || d->exp10 < -22 || d->exp10 > 22)
 		return false;
 	x = d->exp10 < 0 ? x / pow10_tab[-d->exp10] : x * pow10_tab[d->exp10];
 	if (x != 0 && (x < 1e-30 || x > 1e30))
@@ -265,7 +264,7 @@ hmr_json_u64(struct hmr_json *j, uint64_t hi, uint64_t *v)
 {
 	struct decimal d;
 
-	if (scan_number(j, &d) || !d.whole || d.exp10 || d.more ||
+	if (scan_number(j, &d) || !d.whole || d.exp10 ||
 	    (d.negative && d.digits) || d.digits > hi)
 		return HMR_E_FORMAT;
 	*v = d.digits;
@@ -278,7 +277,7 @@ hmr_json_i64(struct hmr_json *j, int64_t *v)
 	struct decimal d;
 	uint64_t hi = INT64_MAX;
 
-	if (scan_number(j, &d) || !d.whole || d.exp10 || d.more ||
+	if (scan_number(j, &d) || !d.whole || d.exp10 ||
 	    d.digits > hi + d.negative)
 		return HMR_E_FORMAT;
 	*v = d.negative ? (int64_t)(0 - d.digits) : (int64_t)d.digits;

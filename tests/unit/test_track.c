@@ -461,8 +461,8 @@ test_segments(void **state)
 		const char *source;
 		uint64_t first;
 		uint32_t id;
-	} part[] = { { "a", 0, 1 }, { "a", 5, 1 }, { "a", 10, 1 }, { "a", 3, 2 },
-		     { "b", 8, 3 }, { "b", 20, 3 } };
+	} part[] = { { "a", 0, 1 }, { "a", 5, 1 }, { "a", 10, 1 }, { "a", 14, 2 },
+		     { "a", 3, 3 }, { "b", 8, 4 }, { "b", 20, 4 }, };
 	struct hmr_assoc *a = make_assoc(4);
 
 	(void)state;
