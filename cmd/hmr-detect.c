@@ -47,18 +47,19 @@ struct ctx {
 };
 
 static void
-tell_plan(const struct ctx *c)
+tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 {
 	struct hmr_detector_plan p;
 
 	hmr_detector_plan(c->detector, &p);
 	hmr_info(1, "%s on %s, %s, %ux%u and %ux%u pixels; memory: weights %.1f MiB, "
-		 "activations %.1f, workspace %.1f, buffers %.1f",
+		 "activations %.1f, workspace %.1f, buffers %.1f, a frame %.1f",
 		 hmr_model_name(c->model), hmr_detector_backend(c->detector),
 		 hmr_detector_precision(c->detector), p.size[0][0], p.size[0][1],
 		 p.size[1][0], p.size[1][1], (double)p.nets.weights / 0x1p20,
 		 (double)p.nets.activations / 0x1p20,
-		 (double)p.nets.workspace / 0x1p20, (double)p.buffers / 0x1p20);
+		 (double)p.nets.workspace / 0x1p20, (double)p.buffers / 0x1p20,
+		 (double)i->max_payload / 0x1p20);
 }
 
 static enum hmr_status
@@ -76,7 +77,7 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 		c->o.height = i->height;
 		if ((st = hmr_detector_new(&c->detector, c->model, &c->o, e)))
 			return st;
-		tell_plan(c);
+		tell_plan(c, i);
 	}
 	hmr_head_grow(h, HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) + 7);
 	stage->model = hmr_model_name(c->model);

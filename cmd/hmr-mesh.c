@@ -72,7 +72,7 @@ section_bytes(const struct ctx *c, int i, uint32_t n)
 }
 
 static void
-tell_plan(const struct ctx *c)
+tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 {
 	const struct hmr_poser *p = hmr_mesher_poser(c->mesher);
 	struct hmr_net_plan net;
@@ -80,14 +80,15 @@ tell_plan(const struct ctx *c)
 
 	hmr_mesher_plan(c->mesher, &net, &buffers);
 	buffers += HMR_PEOPLE_CAP * sizeof(*c->people);
-	for (int i = 0; i < 4; i++)
-		buffers += section_bytes(c, i, c->o.pose.max_people);
+	for (int k = 0; k < 4; k++)
+		buffers += section_bytes(c, k, c->o.pose.max_people);
 	hmr_info(1, "%s and %s on %s, %s; memory: weights %.1f MiB, "
-		 "activations %.1f, workspace %.1f, buffers %.1f",
+		 "activations %.1f, workspace %.1f, buffers %.1f, a frame %.1f",
 		 hmr_model_name(c->model), hmr_body_name(c->body),
 		 hmr_poser_backend(p), hmr_poser_precision(p),
 		 (double)net.weights / 0x1p20, (double)net.activations / 0x1p20,
-		 (double)net.workspace / 0x1p20, (double)buffers / 0x1p20);
+		 (double)net.workspace / 0x1p20, (double)buffers / 0x1p20,
+		 (double)i->max_payload / 0x1p20);
 }
 
 static enum hmr_status
@@ -106,7 +107,7 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 		c->o.pose.height = i->height;
 		if ((st = hmr_mesher_new(&c->mesher, c->model, c->body, &c->o, e)))
 			return st;
-		tell_plan(c);
+		tell_plan(c, i);
 	}
 	c->head = h;
 	for (int k = 0; k < 4; k++)
