@@ -40,6 +40,9 @@ LIBS_nn := -ldnnl -lgomp
 # builds (fuzzing, linting) run these loops on one thread.
 OPENMP := $(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-pragmas -Wno-source-uses-openmp,-fopenmp)
 CFLAGS_cpu_ops := -O3 $(OPENMP)
+CFLAGS_mesher := $(OPENMP)
+CFLAGS_sample := -O3
+CFLAGS_colour := -O3
 LIBS_import := $(shell pkg-config --libs libzip zlib 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 
