@@ -16,11 +16,11 @@ enum mark {		/* BlazePose's numbers; of a pair the left one */
 
 /* What a point seen well is worth. Smaller than the networks' true errors, which
  * are those of whole bones: the differences between neighbours are better. */
-#define SIGMA3 0.010		/* metres, x and y of a 3D point */
+#define SIGMA3 0.011		/* metres, x and y of a 3D point */
 #define DEPTH 3.0		/* z is worse by this factor */
-#define SIGMA2 0.008		/* of the person's size, an image point */
+#define SIGMA2 0.009		/* of the person's size, an image point */
 /* A limb the network does not see it still guesses better than a prior can. */
-#define UNSEEN 0.12		/* weight at visibility 0 */
+#define UNSEEN 0.2		/* weight at visibility 0 */
 #define PIXELS 1e6f
 #define FARTHEST 10.0f		/* metres from the hips: no body's point */
 

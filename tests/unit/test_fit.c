@@ -221,6 +221,38 @@ outlier(void **state)
 	assert_true(far / n < 30);
 }
 
+/* Under noise, joints of low confidence are far off and those of high are not. */
+static void
+confident(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 7 };
+	double err[3] = { 0 };
+	int n[3] = { 0 };
+
+	for (int i = 0; i < 200; i++) {
+		struct natural_person p;
+		struct hmr_fit_output o;
+		natural_next(&r, x->body, &p);
+		natural_noise(&r, &p);
+		assert_int_equal(hmr_fit_run(x->fit, &p.in, &o, NULL), HMR_OK);
+		for (int j = 0; j < HMR_BODY_POINTS; j++) {
+			int k = o.joint_conf[j] < 0.4f ? 0 : o.joint_conf[j] < 0.7f ? 1 : 2;
+			if (j == 8)	/* the origin: always right */
+				continue;
+			err[k] += apart(o.joints3d[j], p.points[j]);
+			n[k]++;
+		}
+	}
+	for (int k = 0; k < 3; k++) {
+		assert_true(n[k] > 500);
+		err[k] /= n[k];
+	}
+	print_message("# confidence below .4: %.1f mm, below .7: %.1f mm, above: %.1f mm\n",
+		      err[0], err[1], err[2]);
+	assert_true(err[0] > 1.5 * err[1] && err[1] > 1.3 * err[2]);
+}
+
 /* Points of networks without known faults stay; the others' hips stay at zero
  * and what is said of the heavy network is said of no other. */
 static void
@@ -257,6 +289,7 @@ main(void)
 		cmocka_unit_test(repeatable),
 		cmocka_unit_test(outlier),
 		cmocka_unit_test(calibrated),
+		cmocka_unit_test(confident),
 	};
 
 	return cmocka_run_group_tests_name("fit", tests, setup, teardown);
