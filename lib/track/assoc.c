@@ -52,12 +52,11 @@ struct hmr_assoc {
 	struct hmr_seen *seen;
 	struct hmr_verdict *verdict;
 	uint32_t *look_person;
-	float *looks;			/* [max looks] */
-	size_t look_cap;
+	float *looks;			/* [LOOK_FLOATS], touched as far as used */
 	uint8_t *out;			/* encoded tables */
 };
 
-#define LOOK_FLOATS ((size_t)1 << 22)
+#define LOOK_FLOATS ((size_t)HMR_PEOPLE_CAP * HMR_TRACK_LOOK_MAX)
 
 /* ---- making and releasing ---- */
 
@@ -146,7 +145,8 @@ hmr_assoc_bytes(const struct hmr_assoc *a)
 {
 	size_t held = a->o.lag ? a->size * (size_t)a->payload : 0;
 
-	return held + hmr_tracker_bytes(&a->o.tracker) +
+	return held + hmr_tracker_bytes(&a->o.tracker) + 2 * out_bytes() +
+	       LOOK_FLOATS * sizeof(float) +
 	       a->size * a->o.tracker.max_people * sizeof(struct fill);
 }
 
@@ -429,7 +429,7 @@ look(struct hmr_assoc *a, const struct hmr_frame *f, uint32_t *n,
 	    (st = hmr_tracks_get(f, a->tracks, HMR_PEOPLE_CAP, *n, &rows, e)) < 0)
 		return st;
 	st = hmr_vectors_get(f, HMR_TAG_APPEARANCE, a->look_person, a->looks,
-			     HMR_TRACK_LOOK_MAX, LOOK_FLOATS / HMR_TRACK_LOOK_MAX, *n,
+			     HMR_TRACK_LOOK_MAX, HMR_PEOPLE_CAP, *n,
 			     &looks, &count, &kind, e);
 	if (st < 0)
 		return st;
