@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "body/body_impl.h"
+#include "body/smpl_body.h"
 #include "nn/nn.h"
 
 static const char *const joint_names[HMR_BODY_JOINTS] = {
@@ -279,7 +280,8 @@ read_body(struct hmr_body *b, struct hmr_err *e)
 	size_t n;
 
 	if ((st = read_names(b, e)) || (st = read_surface(b, e)) ||
-	    (st = read_joints(b, e)) || (st = read_points(b, e)))
+	    (st = read_joints(b, e)) || (st = read_points(b, e)) ||
+	    (st = body_soft_read(b, e)))
 		return st;
 	p = hmr_safetensors_bytes(b->file, &n);
 	hmr_sha256_hex(p, n, b->sha256);
@@ -348,6 +350,7 @@ hmr_body_free(struct hmr_body *b)
 	free(b->weight);
 	free(b->weight_joint);
 	free(b->entry);
+	body_soft_free(b->soft);
 	free(b);
 }
 

@@ -36,6 +36,7 @@ struct hmr_body {
 	float joint_dir[HMR_BODY_SHAPES][HMR_BODY_JOINTS][3];
 	uint32_t entry_start[HMR_BODY_FIXED + 1];
 	struct body_entry *entry;
+	struct body_soft *soft;		/* smpl_body.h; NULL: none */
 };
 
 /* What a joint does: x -> r x + t, rows of 4 (r | t). */

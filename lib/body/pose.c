@@ -5,6 +5,7 @@
  * shaped surface is kept in the work space while the shape stays the same.
  */
 #include "body/body_impl.h"
+#include "body/smpl_body.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@ struct hmr_pose_work {
 	float shape[HMR_BODY_SHAPES];
 	uint32_t shaped;		/* vertices valid in at for that shape */
 	float *at;			/* [verts][3] */
+	float *posed;			/* the same corrected for a pose, 16 more */
+	float *points;			/* body_soft_work() */
 };
 
 struct hmr_pose_work *
@@ -20,9 +23,16 @@ hmr_pose_work_new(const struct hmr_body *b)
 {
 	struct hmr_pose_work *w = calloc(1, sizeof(*w));
 
-	if (w && !(w->at = malloc((size_t)b->verts * 3 * sizeof(float)))) {
-		free(w);
-		w = NULL;
+	if (!w)
+		return NULL;
+	w->at = malloc((size_t)b->verts * 3 * sizeof(float));
+	if (b->soft) {
+		w->posed = calloc((size_t)b->verts * 3 + 16, sizeof(float));
+		w->points = malloc(body_soft_work(b) * sizeof(float));
+	}
+	if (!w->at || (b->soft && (!w->posed || !w->points))) {
+		hmr_pose_work_free(w);
+		return NULL;
 	}
 	return w;
 }
@@ -33,6 +43,8 @@ hmr_pose_work_free(struct hmr_pose_work *w)
 	if (!w)
 		return;
 	free(w->at);
+	free(w->posed);
+	free(w->points);
 	free(w);
 }
 
@@ -111,6 +123,19 @@ shape_surface(const struct hmr_body *b, struct hmr_pose_work *w,
 	w->shaped = n;
 }
 
+/* The surface to be skinned. */
+static const float *
+surface(const struct hmr_body *b, struct hmr_pose_work *w,
+	const float pose[HMR_BODY_JOINTS][9], const float shape[HMR_BODY_SHAPES],
+	uint32_t n)
+{
+	shape_surface(b, w, shape, n);
+	if (!b->soft)
+		return w->at;
+	body_soft_correct(b, pose, w->at, w->posed, n);
+	return w->posed;
+}
+
 static void
 skin(const struct hmr_body *b, const float *at,
      const struct body_bone bone[HMR_BODY_JOINTS], float (*out)[3], uint32_t n)
@@ -178,10 +203,11 @@ hmr_body_pose(const struct hmr_body *b, struct hmr_pose_work *w,
 		fixed(b, shape, bone, 0, HMR_BODY_POINTS, points);
 	if (landmarks)
 		fixed(b, shape, bone, HMR_BODY_POINTS, HMR_BODY_LANDMARKS, landmarks);
-	if (vertices) {
-		shape_surface(b, w, shape, b->verts);
-		skin(b, w->at, bone, vertices, b->verts);
-	}
+	if (vertices)
+		skin(b, surface(b, w, pose, shape, b->verts), bone, vertices, b->verts);
+	if (points && b->soft)
+		body_soft_points(b, pose, shape, bone, (const float (*)[3])vertices,
+				 w->points, points);
 }
 
 void
@@ -199,6 +225,5 @@ hmr_body_pose_vertices(const struct hmr_body *b, struct hmr_pose_work *w,
 	body_joints(b, shape, rest);
 	body_chain(b, rest, pose, r, t);
 	bones(rest, r, t, bone);
-	shape_surface(b, w, shape, n);
-	skin(b, w->at, bone, vertices, n);
+	skin(b, surface(b, w, pose, shape, n), bone, vertices, n);
 }
