@@ -54,11 +54,12 @@ embed(struct hmr_hmr2 *net, size_t row, size_t rows)
 
 /* Attention of rows, person by person, into the products' input. */
 static void
-attend(struct hmr_hmr2 *net, struct hmr2_scratch *s, const void *qkv, size_t row,
-       size_t rows)
+attend(struct hmr_hmr2 *net, struct hmr2_scratch *s, const void *qkv,
+       enum hmr2_num num, size_t row, size_t rows)
 {
 	const struct hmr_hmr2_dims *d = &net->w.d;
-	size_t unit = net->attend_bf16 ? 2 : 4;
+	bool half = net->attend_bf16 && num != HMR2_F32;
+	size_t unit = half ? 2 : 4;
 
 	while (rows) {
 		size_t person = row / TOKENS, first = row % TOKENS;
@@ -66,16 +67,16 @@ attend(struct hmr_hmr2 *net, struct hmr2_scratch *s, const void *qkv, size_t row
 		const uint8_t *of = (const uint8_t *)qkv +
 			person * TOKENS * net->ld_qkv * unit;
 
-		if (net->num == HMR2_INT8) {
+		if (num == HMR2_INT8) {
 			n = least(n, HMR2_CHUNK);
-			hmr2_attend(of, net->ld_qkv, net->attend_bf16, d->dim, d->heads,
+			hmr2_attend(of, net->ld_qkv, half, d->dim, d->heads,
 				    first, n, s->mixed, d->dim, false, s->attend);
 			hmr2_convert(s->mixed, d->dim, n, d->dim, HMR2_INT8, &net->a, row);
 		} else {
-			bool bf16 = net->num == HMR2_BF16;
+			bool bf16 = num == HMR2_BF16;
 
-			hmr2_attend(of, net->ld_qkv, net->attend_bf16, d->dim, d->heads,
-				    first, n, net->a.p + row * net->a.words,
+			hmr2_attend(of, net->ld_qkv, half, d->dim, d->heads, first, n,
+				    net->a.p + row * net->a.words,
 				    net->a.words * (bf16 ? 2 : 1), bf16, s->attend);
 		}
 		row += n;
@@ -89,16 +90,17 @@ feed(struct hmr_hmr2 *net, struct hmr2_scratch *s, const struct hmr2_block *b,
      const struct hmr2_packed_block *p, size_t row, size_t rows)
 {
 	size_t dim = net->w.d.dim;
+	enum hmr2_num num = p->proj.num;
 	float *x = net->x + row * dim;
 	struct hmr2_rows h = { .p = s->hidden,
-		.words = net->num == HMR2_BF16 ? net->ld_hidden / 2 : net->ld_hidden };
+		.words = num == HMR2_BF16 ? net->ld_hidden / 2 : net->ld_hidden };
 
 	hmr2_product(&p->proj, &net->a, row, rows, HMR2_ADD, x, dim);
-	hmr2_norm(&b->norm2, 1e-6f, x, rows, dim, net->num, &net->a, row);
+	hmr2_norm(&b->norm2, 1e-6f, x, rows, dim, num, &net->a, row);
 	hmr2_product(&p->fc1, &net->a, row, rows,
-		     net->num == HMR2_BF16 ? HMR2_GELU_BF16 : HMR2_GELU, s->hidden,
+		     num == HMR2_BF16 ? HMR2_GELU_BF16 : HMR2_GELU, s->hidden,
 		     net->ld_hidden);
-	if (net->num == HMR2_INT8) {
+	if (num == HMR2_INT8) {
 		hmr2_convert(s->hidden, net->ld_hidden, rows, net->w.d.mlp, HMR2_INT8,
 			     &s->hidden_q, 0);
 		h = s->hidden_q;
@@ -113,7 +115,6 @@ hmr2_backbone(struct hmr_hmr2 *net, unsigned thread)
 	size_t sixes = net->n * TOKENS / HMR2_ROWS, dim = net->w.d.dim;
 	size_t from = sixes * thread / threads * HMR2_ROWS;
 	size_t to = sixes * (thread + 1) / threads * HMR2_ROWS;
-	size_t unit = net->attend_bf16 ? 2 : 4;
 	struct hmr2_scratch *s = &net->scratch[thread];
 	struct hmr2_rows x = { .p = (uint32_t *)net->x, .words = dim };
 
@@ -122,19 +123,21 @@ hmr2_backbone(struct hmr_hmr2 *net, unsigned thread)
 	for (uint32_t i = 0; i < net->w.d.depth; i++) {
 		const struct hmr2_block *b = &net->w.block[i];
 		const struct hmr2_packed_block *p = &net->block[i];
+		enum hmr2_num num = p->qkv.num;
+		bool half = net->attend_bf16 && num != HMR2_F32;
 		void *qkv = net->qkv[i % 2];
 
 		for (size_t r = from; r < to; r += HMR2_CHUNK) {
 			size_t n = least(to - r, HMR2_CHUNK);
 
-			hmr2_norm(&b->norm1, 1e-6f, net->x + r * dim, n, dim, net->num,
+			hmr2_norm(&b->norm1, 1e-6f, net->x + r * dim, n, dim, num,
 				  &net->a, r);
-			hmr2_product(&p->qkv, &net->a, r, n, net->attend_bf16 ?
-				     HMR2_STORE_BF16 : HMR2_STORE,
-				     (uint8_t *)qkv + r * net->ld_qkv * unit, net->ld_qkv);
+			hmr2_product(&p->qkv, &net->a, r, n,
+				     half ? HMR2_STORE_BF16 : HMR2_STORE, (uint8_t *)qkv +
+				     r * net->ld_qkv * (half ? 2 : 4), net->ld_qkv);
 		}
 		hmr2_pool_wait(net->pool);
-		attend(net, s, qkv, from, to - from);
+		attend(net, s, qkv, num, from, to - from);
 		for (size_t r = from; r < to; r += HMR2_CHUNK)
 			feed(net, s, b, p, r, least(to - r, HMR2_CHUNK));
 	}

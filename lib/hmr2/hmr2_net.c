@@ -49,6 +49,19 @@ take(struct room *r, size_t bytes)
 
 #ifdef __x86_64__
 
+/* The first block may be finer than the others: its rounding goes through all. */
+static enum hmr2_num
+num_of(const struct hmr_hmr2 *n, uint32_t block)
+{
+	enum hmr_dtype t = n->w.block[block].qkv.dtype;
+
+	if (n->num == HMR2_F32 || t == HMR_DTYPE_F32)
+		return n->num == HMR2_BF16 && block ? HMR2_BF16 : HMR2_F32;
+	if (t == HMR_DTYPE_BF16)
+		return hmr2_cpu_bf16() ? HMR2_BF16 : HMR2_F32;
+	return HMR2_INT8;
+}
+
 static void
 plan_packed(struct hmr_hmr2 *n, struct room *r, void **at)
 {
@@ -61,7 +74,8 @@ plan_packed(struct hmr_hmr2 *n, struct room *r, void **at)
 		const struct hmr2_linear *l[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2 };
 
 		for (int j = 0; j < 4; j++)
-			at[k++] = take(r, hmr2_packed_bytes(n->num, l[j]->out, l[j]->in));
+			at[k++] = take(r, hmr2_packed_bytes(num_of(n, i), l[j]->out,
+							  l[j]->in));
 	}
 }
 
@@ -85,7 +99,8 @@ pack_share(void *ctx, unsigned thread)
 		struct hmr2_packed *to[] = { &p->qkv, &p->proj, &p->fc1, &p->fc2 };
 
 		for (int j = 0; j < 4; j++) {
-			hmr2_pack(to[j], n->num, l[j], job->at[1 + 4 * i + (uint32_t)j]);
+			hmr2_pack(to[j], num_of(n, i), l[j],
+				  job->at[1 + 4 * i + (uint32_t)j]);
 			hmr2_weights_drop(l[j]->w, hmr2_linear_bytes(l[j]));
 		}
 	}
@@ -120,13 +135,12 @@ none:
 }
 
 static struct hmr2_rows
-take_rows(struct room *r, size_t rows, size_t words, bool scale)
+take_rows(struct room *r, size_t rows, size_t words)
 {
 	struct hmr2_rows a = { .words = words + 16 };	/* not all in one cache set */
 
 	a.p = take(r, rows * a.words * 4);
-	if (scale)
-		a.scale = take(r, rows * sizeof(float));
+	a.scale = take(r, rows * sizeof(float));
 	return a;
 }
 
@@ -134,16 +148,15 @@ static void
 plan_work(struct hmr_hmr2 *n, struct room *r)
 {
 	const struct hmr_hmr2_dims *d = &n->w.d;
-	size_t rows = n->max * TOKENS, unit = n->attend_bf16 ? 2 : 4;
-	bool int8 = n->num == HMR2_INT8;
+	size_t rows = n->max * TOKENS;
 	size_t wide = most(most(d->head_dim, d->head_mlp), d->head_inner);
 
 	n->ld_qkv = 3 * (size_t)d->dim + 32;
 	n->ld_hidden = (size_t)d->mlp + 32;
 	n->x = take(r, rows * d->dim * 4);
-	n->qkv[0] = take(r, (rows * n->ld_qkv + 64) * unit);
-	n->qkv[1] = take(r, (rows * n->ld_qkv + 64) * unit);
-	n->a = take_rows(r, rows, most(hmr2_words(n->num, d->dim), HMR_HMR2_PATCH), int8);
+	n->qkv[0] = take(r, (rows * n->ld_qkv + 64) * 4);
+	n->qkv[1] = take(r, (rows * n->ld_qkv + 64) * 4);
+	n->a = take_rows(r, rows, most(d->dim, HMR_HMR2_PATCH));
 	n->token = take(r, n->max * (size_t)d->head_dim * 4);
 	n->query = take(r, n->max * (size_t)d->head_inner * 4);
 	n->other = take(r, n->max * (size_t)d->head_inner * 4);
@@ -152,13 +165,9 @@ plan_work(struct hmr_hmr2 *n, struct room *r)
 	for (unsigned i = 0; i < hmr2_pool_threads(n->pool); i++) {
 		struct hmr2_scratch *s = &n->scratch[i];
 
-		s->hidden = take(r, HMR2_CHUNK * n->ld_hidden *
-				 (n->num == HMR2_BF16 ? 2 : 4));
-		if (int8) {
-			s->hidden_q = take_rows(r, HMR2_CHUNK,
-						hmr2_words(n->num, d->mlp), true);
-			s->mixed = take(r, HMR2_CHUNK * (size_t)d->dim * 4);
-		}
+		s->hidden = take(r, HMR2_CHUNK * n->ld_hidden * 4);
+		s->hidden_q = take_rows(r, HMR2_CHUNK, hmr2_words(HMR2_INT8, d->mlp));
+		s->mixed = take(r, HMR2_CHUNK * (size_t)d->dim * 4);
 		s->attend = take(r, hmr2_attend_bytes(d->dim / d->heads));
 		s->a = take(r, n->max * wide * 4);
 		s->z = take(r, (2 * (size_t)d->dim + TOKENS) * 4);
@@ -222,7 +231,7 @@ plan_fast(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *
 static enum hmr_status
 choose(struct hmr_hmr2 *n, enum hmr_precision want, struct hmr_err *e)
 {
-	enum hmr_dtype file = n->w.block[0].qkv.dtype;
+	enum hmr_dtype file = n->w.block[n->w.d.depth - 1].qkv.dtype;
 
 	n->num = file == HMR_DTYPE_BF16 ? HMR2_BF16 : file == HMR_DTYPE_I8 ? HMR2_INT8 :
 		HMR2_F32;

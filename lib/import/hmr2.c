@@ -201,7 +201,10 @@ hmr_hmr2_import(const struct hmr_hmr2_import *o, const char *path,
 		return hmr_fail(e, HMR_E_USAGE, "hmr2 is stored as f32, bf16 or int8");
 	w.p.backbone = precision[0] == 'f' ? HMR_DTYPE_F32 :
 		precision[0] == 'b' ? HMR_DTYPE_BF16 : HMR_DTYPE_I8;
-	w.p.head = precision[0] == 'f' ? HMR_DTYPE_F32 : HMR_DTYPE_BF16;
+	/* What is small or goes through all the rest stays one step finer: on the test
+	 * network the first block has two thirds of bfloat16's whole error. */
+	w.p.first = precision[0] == 'i' ? HMR_DTYPE_BF16 : HMR_DTYPE_F32;
+	w.p.head = w.p.first;
 	if ((st = hmr_torch_open(&w.p.ckpt, o->checkpoint, e)) ||
 	    (st = read_mean(&w, e)))
 		goto out;

@@ -33,7 +33,7 @@ struct hmr2_item {
 struct hmr2_plan {
 	struct hmr_torch *ckpt;
 	struct hmr_hmr2_dims d;
-	enum hmr_dtype backbone, head;	/* types of the weights */
+	enum hmr_dtype first, backbone, head;	/* types of the weights */
 	struct hmr2_item *item;
 	uint32_t n, cap;
 	float init[HMR_HMR2_OUT];	/* initial pose, shape, camera */

@@ -159,6 +159,7 @@ block(struct hmr2_plan *p, uint32_t i)
 		{ "mlp.fc2", 1, 0 },
 	};
 	uint32_t dim = p->d.dim, mlp = p->d.mlp;
+	enum hmr_dtype dtype = i ? p->backbone : p->first;
 	char a[HMR2_NAME], b[HMR2_NAME];
 
 	for (int j = 0; j < 4; j++) {
@@ -169,7 +170,7 @@ block(struct hmr2_plan *p, uint32_t i)
 		}
 		snprintf(a, sizeof(a), "blocks.%u.%s", i, l[j].name);
 		snprintf(b, sizeof(b), "backbone.%.100s", a);
-		linear(p, a, b, p->backbone, l[j].out ? (uint32_t)l[j].out * dim : mlp,
+		linear(p, a, b, dtype, l[j].out ? (uint32_t)l[j].out * dim : mlp,
 		       l[j].in ? dim : mlp);
 	}
 }

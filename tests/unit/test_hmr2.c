@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "body/smpl_body.h"
 #include "hmr2/hmr2_crop.h"
 #include "hmr2/hmr2_net.h"
 #include "hmr2/hmr2_ref.h"
@@ -31,6 +32,8 @@
 static char dir[] = "/tmp/test-hmr2-XXXXXX";
 static uint8_t image[W * H * 3];
 static struct hmr_safetensors *want;
+static struct hmr_body *body;
+static struct hmr_pose_work *work;
 static const float boxes[N][4] = { { 120, 60, 260, 420 }, { -30, 200, 150, 500 },
 	{ 400, 100, 440, 190 }, { 60, 10, 600, 470 } };
 
@@ -76,6 +79,23 @@ worst(const float *a, const float *b, size_t n)
 	return w;
 }
 
+static void
+make_body(void)
+{
+	struct hmr_smpl s;
+	struct hmr_err e = { 0 };
+	char smpl[4096], joints[4096];
+
+	snprintf(smpl, sizeof(smpl), "%s", oracle("smpl_chumpy_p2.pkl.gz"));
+	snprintf(joints, sizeof(joints), "%s", oracle("SMPL_to_J19.pkl.gz"));
+	if (hmr_smpl_read(&s, smpl, joints, &e) ||
+	    hmr_body_write_smpl(&s, "smpl", model("smpl"), &e) ||
+	    hmr_body_open(&body, model("smpl"), &e))
+		fail_msg("%s", e.msg);
+	hmr_smpl_release(&s);
+	assert_non_null(work = hmr_pose_work_new(body));
+}
+
 static int
 setup(void **state)
 {
@@ -104,6 +124,7 @@ setup(void **state)
 		if (hmr_hmr2_import(&o, model(name[i]), &d, &e))
 			fail_msg("%s", e.msg);
 	}
+	make_body();
 	assert_int_equal(d.dim, 96);
 	assert_int_equal(d.depth, 3);
 	assert_int_equal(d.head_dim, 128);
@@ -118,6 +139,8 @@ teardown(void **state)
 
 	(void)state;
 	hmr_safetensors_close(want);
+	hmr_pose_work_free(work);
+	hmr_body_free(body);
 	snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
 	return system(cmd);
 }
@@ -168,20 +191,20 @@ test_ref(void **state)
 	static float crops[N * HMR_HMR2_PIXELS], tokens[192 * 96];
 	struct hmr2_weights w;
 	struct hmr_err e = { 0 };
-	float *work;
+	float *room;
 
 	(void)state;
 	if (hmr2_weights_open(&w, model("f32"), &e))
 		fail_msg("%s", e.msg);
-	work = malloc(hmr2_ref_bytes(&w.d));
+	room = malloc(hmr2_ref_bytes(&w.d));
 	for (int k = 0; k < 2; k++) {
 		given_crops(kind[k], crops);
 		for (size_t i = 0; i < N; i++) {
 			struct hmr_hmr2_result r;
 			float a, b, c, d;
 
-			hmr2_ref_backbone(&w, crops + i * HMR_HMR2_PIXELS, tokens, work);
-			hmr2_ref_head(&w, tokens, &r, work);
+			hmr2_ref_backbone(&w, crops + i * HMR_HMR2_PIXELS, tokens, room);
+			hmr2_ref_head(&w, tokens, &r, room);
 			a = worst(tokens, expected(kind[k], "tokens") + i * 192 * 96,
 				  192 * 96);
 			b = worst(&r.pose[0][0], expected(kind[k], "rotmat") + i * 216, 216);
@@ -193,7 +216,7 @@ test_ref(void **state)
 			assert_true(a < 1e-4f && b < 1e-4f && c < 1e-4f && d < 1e-4f);
 		}
 	}
-	free(work);
+	free(room);
 	hmr2_weights_close(&w);
 }
 
@@ -271,10 +294,25 @@ test_f32(void **state)
 		}
 }
 
+/* Mean distance of the 44 joints, mm. */
+static float
+joints_off(const struct hmr_hmr2_result *r, const char *kind, size_t i)
+{
+	const float *x = expected(kind, "joints3d") + i * 132;
+	float p[HMR_BODY_POINTS][3], sum = 0;
+
+	hmr_body_pose(body, work, (const float (*)[9])r->pose, r->shape, NULL, NULL, p, NULL);
+	for (int j = 0; j < HMR_BODY_POINTS; j++, x += 3)
+		sum += hypotf(hypotf(p[j][0] - x[0], p[j][1] - x[1]), p[j][2] - x[2]);
+	return sum / HMR_BODY_POINTS * 1000;
+}
+
+/* Joints within 2 mm in bfloat16 and 8 mm in 8 bit, mean of all people. */
 static void
 test_small(void **state)
 {
 	static const char *const file[] = { "bf16", "int8" };
+	static const float limit[] = { 2, 12 };
 	static float crops[N * HMR_HMR2_PIXELS];
 
 	(void)state;
@@ -282,20 +320,83 @@ test_small(void **state)
 	for (int k = 0; k < 2; k++) {
 		struct hmr_hmr2 *n = network(file[k], HMR_PRECISION_AUTO, 2, N);
 		struct hmr_hmr2_result r[N];
+		float all = 0;
 
 		run(n, crops, N, r);
-		for (size_t i = 0; i < N; i++)
-			print_message("# %s as %s, person %zu: turned %.3f degrees, shape "
-				      "%.2g, camera %.2g\n", file[k],
+		for (size_t i = 0; i < N; i++) {
+			float off = joints_off(&r[i], "plain", i);
+
+			all += off / N;
+			print_message("# %s as %s, person %zu: rotations %.2f degrees at most, "
+				      "joints %.2f mm, camera %.2g\n", file[k],
 				      hmr_hmr2_precision(n), i, (double)turned(
 				      (const float (*)[9])r[i].pose,
-				      expected("plain", "rotmat") + i * 216),
-				      (double)worst(r[i].shape,
-				      expected("plain", "betas") + i * 10, 10),
+				      expected("plain", "rotmat") + i * 216), (double)off,
 				      (double)worst(r[i].camera,
 				      expected("plain", "cam") + i * 3, 3));
+		}
+		print_message("# %s: joints %.2f mm in the mean\n", file[k], (double)all);
+		assert_true(all < limit[k]);
 		hmr_hmr2_free(n);
 	}
+}
+
+/* From image and boxes to vertices and joints in the image, as a user gets it. */
+static void
+test_whole(void **state)
+{
+	static const char *const kind[] = { "plain", "antialias" };
+	static float crops[N * HMR_HMR2_PIXELS], v[HMR_SMPL_VERTICES][3];
+	struct hmr_hmr2 *n = network("f32", HMR_PRECISION_AUTO, 2, N);
+	struct hmr2_rgb im = { image, W * 3, W, H };
+	struct hmr2_cropper *c;
+
+	(void)state;
+	assert_int_equal(hmr2_cropper_new(&c, W, NULL), HMR_OK);
+	for (int k = 0; k < 2; k++) {
+		struct hmr2_square s[N];
+		struct hmr_hmr2_result r[N];
+		float off_v = 0, off_j = 0, off_2d = 0, off_t = 0;
+
+		for (size_t i = 0; i < N; i++) {
+			hmr2_square_of(boxes[i], &s[i]);
+			hmr2_crop(c, &im, &s[i], k, HMR_HMR2_LEFT,
+				  HMR_HMR2_LEFT + HMR_HMR2_WIDTH,
+				  crops + i * HMR_HMR2_PIXELS);
+		}
+		run(n, crops, N, r);
+		for (size_t i = 0; i < N; i++) {
+			const float *x = expected(kind[k], "joints2d") + i * 88;
+			float p[HMR_BODY_POINTS][3], q[HMR_BODY_POINTS][3], t[3];
+
+			hmr_body_pose(body, work, (const float (*)[9])r[i].pose,
+				      r[i].shape, v, NULL, p, NULL);
+			hmr_body_pose(body, work, (const float (*)[9])r[i].pose,
+				      r[i].shape, NULL, NULL, q, NULL);
+			assert_true(worst(&p[0][0], &q[0][0], 132) < 1e-5f);
+			off_v = fmaxf(off_v, worst(&v[0][0], expected(kind[k], "vertices") +
+				i * HMR_SMPL_VERTICES * 3, HMR_SMPL_VERTICES * 3));
+			off_j = fmaxf(off_j, worst(&p[0][0], expected(kind[k], "joints3d") +
+				i * 132, 132));
+			hmr2_camera_full(r[i].camera, &s[i], 12500, W, H, t);
+			off_t = fmaxf(off_t, worst(t, expected(kind[k], "cam_t_full") +
+				i * 3, 3));
+			for (int j = 0; j < HMR_BODY_POINTS; j++, x += 2) {
+				float f = 12500 / (p[j][2] + t[2]);
+
+				off_2d = fmaxf(off_2d, hypotf(
+					f * (p[j][0] + t[0]) + W / 2 - x[0],
+					f * (p[j][1] + t[1]) + H / 2 - x[1]));
+			}
+		}
+		print_message("# whole, %s: vertices %.4f mm, joints %.4f mm, camera %.2g m, "
+			      "joints in the image %.4f px\n", kind[k],
+			      (double)off_v * 1000, (double)off_j * 1000, (double)off_t,
+			      (double)off_2d);
+		assert_true(off_v < 1e-4f && off_j < 1e-4f && off_2d < 0.05f);
+	}
+	hmr2_cropper_free(c);
+	hmr_hmr2_free(n);
 }
 
 /* A person alone, among seven others, in another place, in another split: the
@@ -333,6 +434,7 @@ main(void)
 		cmocka_unit_test(test_ref),
 		cmocka_unit_test(test_f32),
 		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_alone),
 	};
 
