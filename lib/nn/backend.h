@@ -35,6 +35,7 @@ struct hmr_exec;		/* a backend's own */
 struct hmr_backend {
 	const char *name;
 	enum hmr_precision preferred;	/* what AUTO means */
+	bool slices;			/* batches are best run image by image */
 	/* Plans, allocates, uploads, prepacks. */
 	enum hmr_status (*open)(struct hmr_exec **out, const struct hmr_job *job,
 				struct hmr_err *e);

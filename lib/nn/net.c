@@ -12,6 +12,7 @@
 
 #include "nn/backend.h"
 #include "nn/graph.h"
+#include "nn/slice.h"
 
 #define BATCHES_MAX 16
 
@@ -21,8 +22,9 @@ struct hmr_net {
 	struct hmr_exec *exec;
 	struct hmr_job job;
 	bool *live, *keep;
-	struct hmr_plan plan[BATCHES_MAX];
-	uint32_t ran;		/* plan of the last run */
+	struct hmr_plan plan[BATCHES_MAX];	/* as asked for */
+	uint32_t n_plans, ran;	/* ran: plan of the last run */
+	struct hmr_slices *slices;	/* NULL: the backend has the same plans */
 	char device[32];
 };
 
@@ -85,12 +87,12 @@ static enum hmr_status
 make_plan(struct hmr_net *n, const struct hmr_net_options *o, uint32_t batch,
 	  struct hmr_err *e)
 {
-	struct hmr_plan *p = &n->plan[n->job.n_plans];
+	struct hmr_plan *p = &n->plan[n->n_plans];
 	struct hmr_dims in[HMR_GRAPH_IO_MAX] = { { .n = 0 } };
 
 	if (!(p->dims = calloc(n->g->n_values, sizeof(*p->dims))))
 		return hmr_fail(e, HMR_E_NOMEM, "plan");
-	n->job.n_plans++;
+	n->n_plans++;
 	in[0] = o->input;
 	if (batch) {
 		if (!in[0].n)
@@ -116,18 +118,17 @@ make_plans(struct hmr_net *n, const struct hmr_net_options *o, struct hmr_err *e
 
 	if (o->input.n && o->input.d[0] > 0 && o->input.d[0] < 1 << 20)
 		batch = (uint32_t)o->input.d[0];
-	n->job.plan = n->plan;
 	if (!o->batches)
 		return make_plan(n, o, batch, e);
 	for (const uint32_t *b = o->batches; *b; b++) {
-		if (n->job.n_plans == BATCHES_MAX)
+		if (n->n_plans == BATCHES_MAX)
 			return hmr_fail(e, HMR_E_LIMIT, "more than %d batch sizes", BATCHES_MAX);
 		if (b > o->batches && *b <= b[-1])
 			return hmr_fail(e, HMR_E_USAGE, "batch sizes must rise");
 		if ((st = make_plan(n, o, *b, e)))
 			return st;
 	}
-	return n->job.n_plans ? HMR_OK : make_plan(n, o, batch, e);
+	return n->n_plans ? HMR_OK : make_plan(n, o, batch, e);
 }
 
 enum hmr_status
@@ -159,11 +160,19 @@ hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 	n->job.graph = n->g;
 	n->job.live = n->live;
 	n->job.keep = n->keep;
+	n->job.plan = n->plan;
+	n->job.n_plans = n->n_plans;
+	if (n->backend->slices && (st = hmr_slices_new(&n->slices, &n->job, e)))
+		goto fail;
+	if (n->slices) {
+		n->job.plan = hmr_slices_plan(n->slices);
+		n->job.n_plans = 1;
+	}
 	n->job.threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
 	n->job.precision = o->precision ? o->precision : n->backend->preferred;
 	if ((st = n->backend->open(&n->exec, &n->job, e)))
 		goto fail;
-	n->ran = n->job.n_plans - 1;
+	n->ran = n->n_plans - 1;
 	*out = n;
 	return HMR_OK;
 fail:
@@ -178,7 +187,8 @@ hmr_net_free(struct hmr_net *n)
 		return;
 	if (n->exec)
 		n->backend->close(n->exec);
-	for (uint32_t i = 0; i < n->job.n_plans; i++)
+	hmr_slices_free(n->slices);
+	for (uint32_t i = 0; i < n->n_plans; i++)
 		free(n->plan[i].dims);
 	free(n->live);
 	free(n->keep);
@@ -189,6 +199,8 @@ void
 hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out)
 {
 	n->backend->sizes(n->exec, out);
+	if (n->slices)
+		out->workspace += hmr_slices_bytes(n->slices);
 }
 
 const char *
@@ -206,13 +218,14 @@ hmr_net_precision(const struct hmr_net *n)
 float *
 hmr_net_input(struct hmr_net *n, const char *name, struct hmr_dims *dims)
 {
-	const struct hmr_plan *largest = &n->plan[n->job.n_plans - 1];
+	const struct hmr_plan *largest = &n->plan[n->n_plans - 1];
 
 	for (uint32_t i = 0; i < n->g->n_inputs; i++)
 		if (!name || !strcmp(n->g->input[i].name, name)) {
 			if (dims)
 				*dims = largest->dims[n->g->input[i].value];
-			return n->backend->input(n->exec, i);
+			return n->slices ? hmr_slices_input(n->slices, i) :
+					   n->backend->input(n->exec, i);
 		}
 	return NULL;
 }
@@ -220,10 +233,10 @@ hmr_net_input(struct hmr_net *n, const char *name, struct hmr_dims *dims)
 static bool
 find_plan(const struct hmr_net *n, uint32_t batch, uint32_t *p)
 {
-	*p = n->job.n_plans - 1;
+	*p = n->n_plans - 1;
 	if (!batch)
 		return true;
-	for (uint32_t i = 0; i < n->job.n_plans; i++)
+	for (uint32_t i = 0; i < n->n_plans; i++)
 		if (n->plan[i].batch == batch) {
 			*p = i;
 			return true;
@@ -239,6 +252,9 @@ hmr_net_run(struct hmr_net *n, uint32_t batch, struct hmr_err *e)
 	if (!find_plan(n, batch, &p))
 		return hmr_fail(e, HMR_E_USAGE, "no plan for a batch of %u", batch);
 	n->ran = p;
+	if (n->slices)
+		return hmr_slices_run(n->slices, n->backend, n->exec,
+				      n->plan[p].batch, e);
 	return n->backend->run(n->exec, p, e);
 }
 
@@ -249,7 +265,8 @@ hmr_net_output(struct hmr_net *n, const char *name, struct hmr_dims *dims)
 		if (n->keep[i] && !strcmp(n->g->output[i].name, name)) {
 			if (dims)
 				*dims = n->plan[n->ran].dims[n->g->output[i].value];
-			return n->backend->output(n->exec, n->ran, i);
+			return n->slices ? hmr_slices_output(n->slices, i) :
+					   n->backend->output(n->exec, n->ran, i);
 		}
 	return NULL;
 }
@@ -261,7 +278,7 @@ hmr_net_step(const struct hmr_net *n, uint32_t batch, uint32_t step,
 	uint32_t p;
 
 	return find_plan(n, batch, &p) &&
-	       n->backend->describe(n->exec, p, step, node, impl);
+	       n->backend->describe(n->exec, n->slices ? 0 : p, step, node, impl);
 }
 
 enum hmr_status
@@ -280,7 +297,7 @@ hmr_net_time_step(struct hmr_net *n, uint32_t step, double *ms, struct hmr_err *
 double
 hmr_net_flop(const struct hmr_net *n)
 {
-	const struct hmr_dims *d = n->plan[n->job.n_plans - 1].dims;
+	const struct hmr_dims *d = n->plan[n->n_plans - 1].dims;
 	double sum = 0;
 
 	for (uint32_t i = 0; i < n->g->n_nodes; i++) {

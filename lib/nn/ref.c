@@ -232,7 +232,7 @@ ref_describe(const struct hmr_exec *x, uint32_t p, uint32_t step,
 const struct hmr_backend *
 hmr_backend_ref(void)
 {
-	static const struct hmr_backend b = { "ref", HMR_PRECISION_F32, ref_open,
+	static const struct hmr_backend b = { "ref", HMR_PRECISION_F32, false, ref_open,
 		ref_close, ref_input, ref_run, ref_output, ref_sizes, ref_describe,
 		ref_run_step };
 
