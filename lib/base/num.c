@@ -151,7 +151,8 @@ hmr_fmt_f32(char *out, float v)
 		if (a < 1)
 			for (exp10 = -1; a * pow10_tab[-exp10] < 1; )
 				exp10--;
-		for (digits = 1; digits <= 9; digits++) {
+		/* Six digits survive a float (FLT_DIG): fewer show as zeros to cut. */
+		for (digits = 6; digits <= 9; digits++) {
 			int dec = digits - 1 - exp10;
 			double n, back;
 

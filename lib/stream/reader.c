@@ -286,9 +286,12 @@ detect_lines(struct hmr_reader *r, struct hmr_err *e)
 		return broken(r, st, e);
 	if (!got)
 		return truncated(r, e);
-	if (first == '{')
-		return hmr_lines_reader_new(&r->lines, r->fd, r->name, &first, 1,
-					    r->max_frame, e);
+	if (first == '{') {
+		if (!(st = hmr_lines_reader_new(&r->lines, r->fd, r->name, &first, 1,
+						r->max_frame, e)))
+			hmr_lines_reader_stop(r->lines, r->stop);
+		return st;
+	}
 	r->payload = malloc(1);	/* keeps the byte for the first record */
 	if (!r->payload)
 		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
