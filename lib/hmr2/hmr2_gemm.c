@@ -125,60 +125,113 @@ hmr2_tile(bool bf16, const uint32_t *a, size_t ld_a, const uint32_t *b, size_t l
 	fn[bf16][nv - 1](a, ld_a, b, ld_b, words, (const char *)b, out);
 }
 
-/* One row of a tile to its place. last: this is the last block along the words;
- * first: the first. n: outputs of this panel. */
-HMR2_512 static void
-finish_row(const struct hmr2_packed *w, size_t panel, const void *tile, float row_scale,
-	   bool first, bool last, enum hmr2_mode mode, float *c, unsigned n)
+/* Where a tile goes. */
+struct place {
+	const struct hmr2_packed *w;
+	size_t output;			/* its first */
+	unsigned n;			/* outputs, up to 64 */
+	bool add, bias;
+	float row_scale[HMR2_ROWS];
+	void *c;			/* its first element */
+	size_t ld;
+};
+
+/* 16 outputs of 6 rows: scaled, with bias. */
+HMR2_INLINE HMR2_512 void
+finish(const struct place *p, const void *tile, unsigned j, bool int8,
+       __m512 v[HMR2_ROWS])
 {
-	for (unsigned j = 0; j < n; j += 16) {
-		size_t o = panel * HMR2_PANEL + j;
-		__mmask16 m = n - j >= 16 ? 0xffff : (__mmask16)((1u << (n - j)) - 1);
-		__m512 v;
+	const struct hmr2_packed *w = p->w;
+	size_t o = p->output + j;
+	__m512 bias = p->bias ? _mm512_loadu_ps(w->bias + o) : _mm512_setzero_ps();
+	__m512i comp = _mm512_loadu_si512(w->comp + o);
+	__m512 scale = _mm512_loadu_ps(w->scale + o);
 
-		if (w->num == HMR2_INT8) {
-			__m512i s = _mm512_add_epi32(
-				_mm512_loadu_si512((const int32_t *)tile + j),
-				_mm512_loadu_si512(w->comp + o));
+	for (unsigned i = 0; i < HMR2_ROWS; i++) {
+		const int32_t *t = (const int32_t *)tile + i * HMR2_PANEL + j;
 
-			v = _mm512_mul_ps(_mm512_cvtepi32_ps(s), _mm512_mul_ps(
-				_mm512_set1_ps(row_scale), _mm512_loadu_ps(w->scale + o)));
-		} else {
-			v = _mm512_loadu_ps((const float *)tile + j);
+		if (int8)
+			v[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(
+				_mm512_loadu_si512(t), comp)), _mm512_mul_ps(scale,
+				_mm512_set1_ps(p->row_scale[i])), bias);
+		else
+			v[i] = _mm512_add_ps(_mm512_loadu_ps(t), bias);
+	}
+}
+
+HMR2_INLINE __mmask16
+mask_of(unsigned left)
+{
+	return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+}
+
+HMR2_512 static void
+finish_f32(const struct place *p, const void *tile, bool gelu)
+{
+	for (unsigned j = 0; j < p->n; j += 16) {
+		__mmask16 m = mask_of(p->n - j);
+		__m512 v[HMR2_ROWS];
+
+		if (p->w->num == HMR2_INT8)
+			finish(p, tile, j, true, v);
+		else
+			finish(p, tile, j, false, v);
+		for (unsigned i = 0; i < HMR2_ROWS; i++) {
+			float *c = (float *)p->c + i * p->ld + j;
+
+			if (p->add)
+				v[i] = _mm512_add_ps(v[i], _mm512_maskz_loadu_ps(m, c));
+			if (gelu)
+				v[i] = hmr2_gelu(v[i]);
+			_mm512_mask_storeu_ps(c, m, v[i]);
 		}
-		if (last)
-			v = _mm512_add_ps(v, _mm512_loadu_ps(w->bias + o));
-		if (mode == HMR2_ADD || !first)
-			v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, c + j));
-		if (mode == HMR2_GELU)
-			v = hmr2_gelu(v);
-		_mm512_mask_storeu_ps(c + j, m, v);
 	}
 }
 
 HMR2_512_BF16 static void
-finish_row_bf16(const struct hmr2_packed *w, size_t panel, const float *tile,
-		float row_scale, bool gelu, uint16_t *c, unsigned n)
+finish_bf16(const struct place *p, const void *tile, bool gelu)
 {
-	for (unsigned j = 0; j < n; j += 16) {
-		size_t o = panel * HMR2_PANEL + j;
-		__mmask16 m = n - j >= 16 ? 0xffff : (__mmask16)((1u << (n - j)) - 1);
-		__m512 v;
+	for (unsigned j = 0; j < p->n; j += 16) {
+		__mmask16 m = mask_of(p->n - j);
+		__m512 v[HMR2_ROWS];
 
-		if (w->num == HMR2_INT8) {
-			__m512i s = _mm512_add_epi32(
-				_mm512_loadu_si512((const int32_t *)(const void *)tile + j),
-				_mm512_loadu_si512(w->comp + o));
+		if (p->w->num == HMR2_INT8)
+			finish(p, tile, j, true, v);
+		else
+			finish(p, tile, j, false, v);
+		for (unsigned i = 0; i < HMR2_ROWS; i++) {
+			uint16_t *c = (uint16_t *)p->c + i * p->ld + j;
 
-			v = _mm512_mul_ps(_mm512_cvtepi32_ps(s), _mm512_mul_ps(
-				_mm512_set1_ps(row_scale), _mm512_loadu_ps(w->scale + o)));
-		} else {
-			v = _mm512_loadu_ps(tile + j);
+			if (gelu)
+				v[i] = hmr2_gelu(v[i]);
+			_mm256_mask_storeu_epi16(c, m, (__m256i)_mm512_cvtneps_pbh(v[i]));
 		}
-		v = _mm512_add_ps(v, _mm512_loadu_ps(w->bias + o));
-		if (gelu)
-			v = hmr2_gelu(v);
-		_mm256_mask_storeu_epi16(c + j, m, (__m256i)_mm512_cvtneps_pbh(v));
+	}
+}
+
+/* A panel of outputs for all rows, words [k, k + words). */
+static void
+panel(struct place *p, const struct hmr2_rows *a, size_t row, size_t rows, size_t k,
+      size_t words, enum hmr2_mode mode)
+{
+	static tile_fn *const fn[] = { tile_f32_4, tile_bf16_4, tile_int8_4 };
+	const struct hmr2_packed *w = p->w;
+	const uint32_t *b = w->w + p->output * w->words + k * HMR2_PANEL;
+	const char *next = (const char *)(b + (size_t)w->words * HMR2_PANEL);
+	size_t unit = mode >= HMR2_STORE_BF16 ? 2 : 4;
+	_Alignas(64) uint32_t tile[HMR2_ROWS * HMR2_PANEL];
+
+	for (size_t r = row; r < row + rows; r += HMR2_ROWS) {
+		fn[w->num](a->p + r * a->words + k, a->words, b, HMR2_PANEL, words, next,
+			   tile);
+		next += 16 * words;
+		if (w->num == HMR2_INT8)
+			memcpy(p->row_scale, a->scale + r, sizeof(p->row_scale));
+		if (mode >= HMR2_STORE_BF16)
+			finish_bf16(p, tile, mode == HMR2_GELU_BF16);
+		else
+			finish_f32(p, tile, mode == HMR2_GELU);
+		p->c = (uint8_t *)p->c + HMR2_ROWS * p->ld * unit;
 	}
 }
 
@@ -186,40 +239,21 @@ void
 hmr2_product(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row,
 	     size_t rows, enum hmr2_mode mode, void *c, size_t ld)
 {
-	static tile_fn *const fn[] = { tile_f32_4, tile_bf16_4, tile_int8_4 };
 	bool whole = w->num == HMR2_INT8 || mode > HMR2_ADD;	/* one sum, not several */
-	size_t block = whole ? w->words : K_BLOCK, panels = panels_of(w->out);
-	_Alignas(64) uint32_t tile[HMR2_ROWS * HMR2_PANEL];
+	size_t block = whole ? w->words : K_BLOCK;
+	size_t unit = mode >= HMR2_STORE_BF16 ? 2 : 4;
 
 	for (size_t k = 0; k < w->words; k += block) {
 		size_t words = w->words - k < block ? w->words - k : block;
-		bool first = k == 0, last = k + words == w->words;
 
-		for (size_t p = 0; p < panels; p++) {
-			const uint32_t *b = w->w + (p * w->words + k) * HMR2_PANEL;
-			const char *next = (const char *)(b + (size_t)w->words * HMR2_PANEL);
-			unsigned n = p + 1 < panels ? HMR2_PANEL :
-				w->out - (unsigned)p * HMR2_PANEL;
+		for (size_t o = 0; o < w->out; o += HMR2_PANEL) {
+			struct place p = { .w = w, .output = o, .ld = ld,
+				.n = w->out - o < HMR2_PANEL ?
+					(unsigned)(w->out - o) : HMR2_PANEL,
+				.add = mode == HMR2_ADD || k, .bias = k + words == w->words,
+				.c = (uint8_t *)c + o * unit };
 
-			for (size_t r = 0; r < rows; r += HMR2_ROWS) {
-				fn[w->num](a->p + (row + r) * a->words + k, a->words, b,
-					   HMR2_PANEL, words, next, tile);
-				next += 16 * words;
-				for (size_t i = 0; i < HMR2_ROWS; i++) {
-					const void *t = tile + i * HMR2_PANEL;
-					float s = w->num == HMR2_INT8 ?
-						a->scale[row + r + i] : 0;
-					size_t at = (r + i) * ld + p * HMR2_PANEL;
-
-					if (mode >= HMR2_STORE_BF16)
-						finish_row_bf16(w, p, t, s,
-							mode == HMR2_GELU_BF16,
-							(uint16_t *)c + at, n);
-					else
-						finish_row(w, p, t, s, first, last, mode,
-							   (float *)c + at, n);
-				}
-			}
+			panel(&p, a, row, rows, k, words, mode);
 		}
 	}
 }

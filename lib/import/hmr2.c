@@ -80,6 +80,42 @@ convert(struct work *w, const struct hmr2_item *it, float *v, size_t n,
 	return put(w, v, 2 * n, e);
 }
 
+/* A weight in 8 bit as the observer rounds it. */
+static enum hmr_status
+observed_weight(struct work *w, const struct hmr2_item *it, float *v, size_t n,
+		struct hmr_err *e)
+{
+	int8_t *q = it->dtype == HMR_DTYPE_I8 ? malloc(n) : NULL;
+	enum hmr_status st;
+
+	if (it->dtype == HMR_DTYPE_I8 && !q)
+		return hmr_fail(e, HMR_E_NOMEM, "%s", it->name);
+	st = w->o->observer->weight(w->o->observer_ctx, it->name, v,
+				    (uint32_t)it->dims.d[0], (uint32_t)it->dims.d[1], q,
+				    w->scale, e);
+	if (!st)
+		st = q ? put(w, q, n, e) : convert(w, it, v, n, e);
+	free(q);
+	return st;
+}
+
+/* The observer, if there is one, is shown the backbone: what is no "head". */
+static enum hmr_status
+convert_observed(struct work *w, const struct hmr2_item *it, float *v, size_t n,
+		 struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	if (!w->o->observer || w->p.backbone != HMR_DTYPE_I8 ||
+	    !strncmp(it->name, "head.", 5))
+		return convert(w, it, v, n, e);
+	if (it->make == HMR2_WEIGHT)
+		return observed_weight(w, it, v, n, e);
+	if ((st = w->o->observer->tensor(w->o->observer_ctx, it->name, v, e)))
+		return st;
+	return convert(w, it, v, n, e);
+}
+
 static enum hmr_status
 write_item(struct work *w, const struct hmr2_item *it, struct hmr_err *e)
 {
@@ -104,7 +140,7 @@ write_item(struct work *w, const struct hmr2_item *it, struct hmr_err *e)
 	if (!st)
 		memmove(v, v + first, n * sizeof(*v));
 	if (!st)
-		st = convert(w, it, v, n, e);
+		st = convert_observed(w, it, v, n, e);
 	free(v);
 	return st;
 }
@@ -213,6 +249,8 @@ hmr_hmr2_import(const struct hmr_hmr2_import *o, const char *path,
 		hmr_fail_in(e, st, "%s", o->checkpoint);
 		goto out;
 	}
+	if (o->observer && w.p.backbone == HMR_DTYPE_I8)
+		st = o->observer->start(o->observer_ctx, &w.p.d, e);
 	for (uint32_t i = 0; i < w.p.n && !st; i++)
 		st = write_item(&w, &w.p.item[i], e);
 	if (st) {

@@ -26,6 +26,21 @@ struct hmr_hmr2_dims {
 	uint32_t head_dim, head_depth, head_heads, head_inner, head_mlp;
 };
 
+/* Sees the backbone's tensors in the order of the forward pass, and may round
+ * its weights better than to nearest (hmr2/hmr2_calibrate.h). */
+struct hmr_hmr2_observer {
+	enum hmr_status (*start)(void *ctx, const struct hmr_hmr2_dims *d,
+				 struct hmr_err *e);
+	/* A tensor of the file in float32: norms, biases, patch.weight, pos. */
+	enum hmr_status (*tensor)(void *ctx, const char *name, const float *v,
+				  struct hmr_err *e);
+	/* A weight w [out][in] of a block. q not NULL: it is stored in 8 bit;
+	 * the observer sets q [out][in], scale [out], and w to q times scale. */
+	enum hmr_status (*weight)(void *ctx, const char *name, float *w, uint32_t out,
+				  uint32_t in, int8_t *q, float *scale,
+				  struct hmr_err *e);
+};
+
 struct hmr_hmr2_import {
 	const char *checkpoint;
 	/* smpl_mean_params.npz, for checkpoints without init_*; may be NULL */
@@ -35,6 +50,9 @@ struct hmr_hmr2_import {
 	/* Attention heads, which no shape tells: 0 takes the known ones (ViT-H and
 	 * ViT-L 16, ViT-B 12; decoder of 512 8). */
 	uint32_t heads, head_heads;
+	/* Of INT8 alone; NULL rounds to nearest. */
+	const struct hmr_hmr2_observer *observer;
+	void *observer_ctx;
 	/* May be NULL. Bytes of the file written so far, and all. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
