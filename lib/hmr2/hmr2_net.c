@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hmr2/hmr2_ref.h"
+#include "nn/graph.h"
 
 #define TOKENS ((size_t)HMR_HMR2_TOKENS)
 #define SIX 160u
@@ -267,6 +268,28 @@ choose(struct hmr_hmr2 *n, enum hmr_precision want, struct hmr_err *e)
 			want == HMR_PRECISION_INT8 ? "int8" : "bf16");
 }
 
+/* n->w is open. */
+static enum hmr_status
+make(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	n->ref = o->ref;
+	n->max = !o->max_people || o->max_people > PEOPLE_MAX ? PEOPLE_MAX : o->max_people;
+	if ((st = choose(n, o->precision, e)))
+		return st;
+	snprintf(n->backend, sizeof(n->backend), "%s", o->ref ? "ref" : "cpu");
+	if (!o->ref)
+		return plan_fast(n, o, e);
+	n->max = 1;
+	n->num = HMR2_F32;
+	n->work_bytes = hmr2_ref_bytes(&n->w.d) + TOKENS * n->w.d.dim * sizeof(float);
+	if (!(n->ref_work = malloc(n->work_bytes)))
+		return hmr_fail(e, HMR_E_NOMEM, "activations");
+	n->x = n->ref_work;
+	return HMR_OK;
+}
+
 enum hmr_status
 hmr_hmr2_new(struct hmr_hmr2 **out, const char *path, const struct hmr_hmr2_options *o,
 	     struct hmr_err *e)
@@ -277,29 +300,37 @@ hmr_hmr2_new(struct hmr_hmr2 **out, const char *path, const struct hmr_hmr2_opti
 	*out = NULL;
 	if (!n)
 		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
-	n->ref = o->ref;
-	n->max = !o->max_people || o->max_people > PEOPLE_MAX ? PEOPLE_MAX : o->max_people;
-	if ((st = hmr2_weights_open(&n->w, path, e)) || (st = choose(n, o->precision, e)))
-		goto fail;
-	snprintf(n->backend, sizeof(n->backend), "%s", o->ref ? "ref" : "cpu");
-	if (o->ref) {
-		n->max = 1;
-		n->num = HMR2_F32;
-		n->work_bytes = hmr2_ref_bytes(&n->w.d) +
-			TOKENS * n->w.d.dim * sizeof(float);
-		if (!(n->ref_work = malloc(n->work_bytes)))
-			st = hmr_fail(e, HMR_E_NOMEM, "activations");
-		n->x = n->ref_work;
-	} else {
-		st = plan_fast(n, o, e);
+	if ((st = hmr2_weights_open(&n->w, path, e)) || (st = make(n, o, e))) {
+		hmr_hmr2_free(n);
+		return st;
 	}
-	if (st)
-		goto fail;
 	*out = n;
 	return HMR_OK;
-fail:
-	hmr_hmr2_free(n);
-	return st;
+}
+
+enum hmr_status
+hmr_hmr2_of_model(struct hmr_hmr2 **out, const struct hmr_model *m,
+		  const struct hmr_hmr2_options *o, struct hmr_err *e)
+{
+	struct hmr_hmr2 *n = calloc(1, sizeof(*n));
+	const struct hmr_safetensors *file = hmr_model_file(m);
+	enum hmr_status st;
+	const void *p;
+	size_t bytes;
+
+	*out = NULL;
+	if (!n)
+		return hmr_fail(e, HMR_E_NOMEM, "%s", hmr_model_name(m));
+	/* opening a model hashed it, so all of it is in memory */
+	p = hmr_safetensors_bytes(file, &bytes);
+	hmr2_weights_drop(p, bytes);
+	if ((st = hmr2_weights_of(&n->w, file, e)) || (st = make(n, o, e))) {
+		hmr_fail_in(e, st, "%s", hmr_model_name(m));
+		hmr_hmr2_free(n);
+		return st;
+	}
+	*out = n;
+	return HMR_OK;
 }
 
 void

@@ -35,6 +35,10 @@ struct hmr_hmr2;
 HMR_MUST_USE enum hmr_status
 hmr_hmr2_new(struct hmr_hmr2 **out, const char *path,
 	     const struct hmr_hmr2_options *o, struct hmr_err *e);
+/* The same of an open model, which must stay open. */
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_of_model(struct hmr_hmr2 **out, const struct hmr_model *m,
+		  const struct hmr_hmr2_options *o, struct hmr_err *e);
 void hmr_hmr2_free(struct hmr_hmr2 *n);
 const struct hmr_hmr2_dims *hmr_hmr2_dims(const struct hmr_hmr2 *n);
 const char *hmr_hmr2_name(const struct hmr_hmr2 *n);

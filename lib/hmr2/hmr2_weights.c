@@ -180,13 +180,13 @@ read_dims(struct hmr2_weights *w, struct hmr_err *e)
 }
 
 enum hmr_status
-hmr2_weights_open(struct hmr2_weights *w, const char *path, struct hmr_err *e)
+hmr2_weights_of(struct hmr2_weights *w, const struct hmr_safetensors *file,
+		struct hmr_err *e)
 {
 	struct open o = { .w = w, .e = e };
 
 	memset(w, 0, sizeof(*w));
-	if ((o.st = hmr_safetensors_open(&w->file, path, e)))
-		return o.st;
+	w->file = file;
 	if ((o.st = read_dims(w, e)))
 		goto fail;
 	w->block = calloc(w->d.depth, sizeof(*w->block));
@@ -205,15 +205,31 @@ hmr2_weights_open(struct hmr2_weights *w, const char *path, struct hmr_err *e)
 	if (!o.st)
 		return HMR_OK;
 fail:
-	hmr_fail_in(e, o.st, "%s", path);
 	hmr2_weights_close(w);
 	return o.st;
+}
+
+enum hmr_status
+hmr2_weights_open(struct hmr2_weights *w, const char *path, struct hmr_err *e)
+{
+	struct hmr_safetensors *file;
+	enum hmr_status st;
+
+	memset(w, 0, sizeof(*w));
+	if ((st = hmr_safetensors_open(&file, path, e)))
+		return st;
+	if ((st = hmr2_weights_of(w, file, e))) {
+		hmr_safetensors_close(file);
+		return hmr_fail_in(e, st, "%s", path);
+	}
+	w->own = file;
+	return HMR_OK;
 }
 
 void
 hmr2_weights_close(struct hmr2_weights *w)
 {
-	hmr_safetensors_close(w->file);
+	hmr_safetensors_close(w->own);
 	free(w->block);
 	free(w->layer);
 	memset(w, 0, sizeof(*w));

@@ -33,7 +33,8 @@ struct hmr2_layer {
 };
 
 struct hmr2_weights {
-	struct hmr_safetensors *file;
+	const struct hmr_safetensors *file;
+	struct hmr_safetensors *own;	/* to be closed, or NULL */
 	struct hmr_hmr2_dims d;
 	const char *name, *precision;
 	struct hmr2_linear patch, dec;
@@ -47,6 +48,10 @@ struct hmr2_weights {
 /* HMR_E_MODEL: no HMR2 model file. */
 HMR_MUST_USE enum hmr_status
 hmr2_weights_open(struct hmr2_weights *w, const char *path, struct hmr_err *e);
+/* The same of an open file, which must stay open. */
+HMR_MUST_USE enum hmr_status
+hmr2_weights_of(struct hmr2_weights *w, const struct hmr_safetensors *file,
+		struct hmr_err *e);
 void hmr2_weights_close(struct hmr2_weights *w);	/* accepts a zeroed one */
 /* The pages of a tensor are not needed again: they may leave memory. */
 void hmr2_weights_drop(const void *p, size_t bytes);
