@@ -16,22 +16,26 @@
 #include "stream/lines_write.h"
 
 static const char usage[] =
-	"hmr-export [-hqVv] [-j threads] [-o path] [--all] [--crf n] "
-	"[--fields list] [--frames list] [--max-frame WxH] [--no-history] -f format "
-	"[file]";
+	"hmr-export [-hqVv] [-j threads] [-m body] [-o path] [--all] "
+	"[--axes camera|y-up] [--crf n] [--fields list] [--frames list] "
+	"[--max-frame WxH] [--no-history] -f format [file]";
 static const char help[] =
 	"  -f, --format=NAME       jsonl: JSON Lines, as hmr-assoc writes them\n"
 	"                          csv: one line per person and frame\n"
 	"                          mot: MOTChallenge lines, frames from 1\n"
 	"                          mp4: a video of the images\n"
+	"                          obj, ply: a mesh per person and frame\n"
 	"                          png: a picture per frame\n"
 	"  -h, --help              this text\n"
 	"  -j, --threads=N         threads of mp4's encoder (default 0: one a processor)\n"
-	"  -o, --output=PATH       file, or for png a folder or pattern like x/%06d.png\n"
+	"  -m, --model=BODY        obj, ply: the body's file, where its name does not find it\n"
+	"  -o, --output=PATH       file; for png, obj and ply a folder or a pattern\n"
+	"                          such as x/%06d.png or x/%06d_%03d.obj\n"
 	"  -q, --quiet             errors only\n"
 	"  -V, --version           the version\n"
 	"  -v, --verbose           a summary at the end\n"
 	"      --all               jsonl, csv: people without an identity too\n"
+	"      --axes=NAME         obj, ply: camera (ply) or y-up (obj)\n"
 	"      --crf=N             mp4: quality, 0 (lossless) to 51 (default 20)\n"
 	"      --fields=LIST       jsonl, csv: which fields of a person\n"
 	"      --frames=LIST       only these numbers, such as 10,200-300,400-\n"
@@ -85,16 +89,28 @@ write_end(void *ctx, const struct hmr_end *end, struct hmr_err *e)
 	return st;
 }
 
+static enum hmr_export_axes
+axes_of(const char *s)
+{
+	if (!strcmp(s, "camera"))
+		return HMR_EXPORT_AXES_CAMERA;
+	if (!strcmp(s, "y-up"))
+		return HMR_EXPORT_AXES_Y_UP;
+	hmr_usage_die("--axes: '%.60s' is neither camera nor y-up", s);
+}
+
 static void
 parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 {
-	enum { ALL = 1, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY };
+	enum { ALL = 1, AXES, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY };
 	static const struct option table[] = {
 		HMR_COMMON_LONG,
 		{ "format", required_argument, NULL, 'f' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "threads", required_argument, NULL, 'j' },
+		{ "model", required_argument, NULL, 'm' },
 		{ "all", no_argument, NULL, ALL },
+		{ "axes", required_argument, NULL, AXES },
 		{ "crf", required_argument, NULL, CRF },
 		{ "fields", required_argument, NULL, FIELDS },
 		{ "frames", required_argument, NULL, FRAMES },
@@ -106,7 +122,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 	int c;
 
 	s->o.crf = 20;
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "f:j:o:", table,
+	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "f:j:m:o:", table,
 				NULL)) != -1) {
 		if (hmr_common_opt(c, help))
 			continue;
@@ -114,11 +130,13 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 		case 'f':
 			if (!(s->format = hmr_export_find(optarg)))
 				hmr_usage_die("--format: '%.60s' is none of jsonl, csv, "
-					      "mot, mp4, png", optarg);
+					      "mot, mp4, obj, ply, png", optarg);
 			break;
 		case 'j': s->o.threads = hmr_opt_u32("--threads", optarg, 0, 64); break;
+		case 'm': s->o.body = optarg; break;
 		case 'o': s->o.path = optarg; break;
 		case ALL: s->o.all = true; break;
+		case AXES: s->o.axes = axes_of(optarg); break;
 		case CRF: s->o.crf = hmr_opt_u32("--crf", optarg, 0, 51); break;
 		case FIELDS:
 			if (hmr_lines_fields_parse(optarg, &s->o.fields, &e))
@@ -152,13 +170,15 @@ check(const struct export *s, const struct hmr_filter_options *fo)
 	struct stat a, b;
 
 	if (!s->format)
-		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4 or png");
+		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4, obj, ply or png");
 	if (to_stdout && !s->format->to_stdout)
 		hmr_usage_die("%s needs -o", s->format->name);
 	if (to_stdout && !strcmp(s->format->name, "mp4") && isatty(1))
 		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
 	if ((s->o.fields || s->o.all) && !s->format->takes_fields)
 		hmr_usage_die("--fields and --all are for jsonl and csv");
+	if ((s->o.axes || s->o.body) && !s->format->meshes)
+		hmr_usage_die("--axes and -m are for obj and ply");
 	/* Opening the output would cut the input. */
 	if (!to_stdout && fo->in && !stat(fo->in, &a) && !stat(s->o.path, &b) &&
 	    S_ISREG(b.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)

@@ -7,8 +7,8 @@
  * What is finished is kept. Formats that say themselves whether they are whole
  * (jsonl), or that play as far as they go (mp4), grow under their own name.
  * Tables (csv, mot) grow as FILE.part and become FILE only when all input was
- * complete, so that FILE is never half of something. Pictures (png) are one
- * file each, whole or absent.
+ * complete, so that FILE is never half of something. Pictures (png) and meshes
+ * (obj, ply) are one file each, whole or absent.
  */
 #ifndef HMR_EXPORT_H
 #define HMR_EXPORT_H
@@ -18,13 +18,21 @@
 
 #include "stream/stream.h"
 
+enum hmr_export_axes {		/* of meshes */
+	HMR_EXPORT_AXES_FORMAT = 0,	/* what the format is used to */
+	HMR_EXPORT_AXES_CAMERA,		/* x right, y down, z forward */
+	HMR_EXPORT_AXES_Y_UP,		/* the same turned half about x */
+};
+
 struct hmr_export_options {
 	const char *path;	/* NULL or "-": standard output */
 	uint32_t fields;	/* HMR_LINES_*; 0: the format's default */
 	bool all;		/* people without an identity too */
 	uint32_t crf;		/* of mp4 */
 	uint32_t threads;	/* of mp4; 0: one a processor */
-	bool one;		/* exactly one frame will come (png) */
+	bool one;		/* exactly one frame will come (png, obj, ply) */
+	const char *body;	/* of meshes: name or path; NULL: as HEAD says */
+	enum hmr_export_axes axes;	/* of meshes */
 };
 
 struct hmr_export_format {
@@ -32,6 +40,7 @@ struct hmr_export_format {
 	const char *about;	/* for --help */
 	bool to_stdout;		/* may be written there */
 	bool takes_fields;	/* obeys fields and all */
+	bool meshes;		/* obeys body and axes */
 	/* In this order: open, then for each segment head, frames and end, then
 	 * finish where all segments were complete; close always. Each may be
 	 * left out (NULL) but open, frame and close. */

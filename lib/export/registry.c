@@ -9,6 +9,7 @@ hmr_export_find(const char *name)
 {
 	static const struct hmr_export_format *const table[] = {
 		&export_jsonl, &export_csv, &export_mot, &export_mp4, &export_png,
+		&export_obj, &export_ply,
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)

@@ -14,9 +14,10 @@ export_rows_init(struct export_rows *r, bool bodies, struct hmr_err *e)
 	r->tracks = malloc(HMR_PEOPLE_CAP * sizeof(*r->tracks));
 	r->body_of = malloc(HMR_PEOPLE_CAP * sizeof(*r->body_of));
 	r->track_of = malloc(HMR_PEOPLE_CAP * sizeof(*r->track_of));
+	r->who = malloc(HMR_PEOPLE_CAP * sizeof(*r->who));
 	if (bodies)
 		r->bodies = malloc(HMR_PEOPLE_CAP * sizeof(*r->bodies));
-	if (r->people && r->tracks && r->body_of && r->track_of &&
+	if (r->people && r->tracks && r->body_of && r->track_of && r->who &&
 	    (r->bodies || !bodies))
 		return HMR_OK;
 	export_rows_release(r);
@@ -31,6 +32,7 @@ export_rows_release(struct export_rows *r)
 	free(r->tracks);
 	free(r->body_of);
 	free(r->track_of);
+	free(r->who);
 	memset(r, 0, sizeof(*r));
 }
 

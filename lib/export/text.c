@@ -35,6 +35,19 @@ export_text_open(struct export_text *t, const char *path, struct hmr_err *e)
 	return t->fd < 0 ? hmr_fail(e, HMR_E_IO, "%s", t->part) : HMR_OK;
 }
 
+enum hmr_status
+export_text_to(struct export_text *t, int fd, const char *path, struct hmr_err *e)
+{
+	if (!t->buf && !(t->buf = malloc(CAP)))
+		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
+	t->cap = CAP;
+	t->n = 0;
+	t->st = HMR_OK;
+	t->fd = fd;
+	t->path = path;
+	return HMR_OK;
+}
+
 static void
 put_out(struct export_text *t)
 {
@@ -77,8 +90,8 @@ export_text_flush(struct export_text *t, struct hmr_err *e)
 {
 	put_out(t);
 	if (t->st)
-		hmr_fail(e, t->st, "%s: %s", t->path ? t->part : "standard output",
-			 hmr_err_text(&t->err, t->st));
+		hmr_fail(e, t->st, "%s: %s", t->part ? t->part : t->path ? t->path :
+			 "standard output", hmr_err_text(&t->err, t->st));
 	return t->st;
 }
 

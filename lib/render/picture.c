@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "body/body.h"
+#include "body/surface.h"
 #include "image/rgb.h"
 #include "render/footage.h"
 
@@ -69,13 +69,11 @@ hmr_picture_new(struct hmr_picture **out, const struct hmr_picture_options *o,
 }
 
 static void
-free_body(struct hmr_picture *p)
+free_pose(struct hmr_picture *p)
 {
 	hmr_pose_work_free(p->work);
-	hmr_body_free(p->body);
 	free(p->vertices);
 	p->work = NULL;
-	p->body = NULL;
 	p->vertices = NULL;
 }
 
@@ -84,7 +82,8 @@ hmr_picture_free(struct hmr_picture *p)
 {
 	if (!p)
 		return;
-	free_body(p);
+	free_pose(p);
+	hmr_body_free(p->body);
 	hmr_footage_close(p->footage);
 	hmr_view_free(p->view);
 	hmr_rgb_free(p->rgb);
@@ -104,29 +103,25 @@ hmr_picture_free(struct hmr_picture *p)
 static enum hmr_status
 open_body(struct hmr_picture *p, const struct hmr_head *h, struct hmr_err *e)
 {
-	const char *name = hmr_head_stage_field(h, "body");
-	const char *sum = hmr_head_stage_field(h, "body_sha256");
 	enum hmr_status st;
+	bool fresh;
 	size_t v;
 
-	if (!name && p->chosen && (p->o.mesh || p->o.skeleton))
+	if (!hmr_head_stage_field(h, "body") && p->chosen &&
+	    (p->o.mesh || p->o.skeleton))
 		return hmr_fail(e, HMR_E_FORMAT, "no bodies to draw: "
 				"hmr-render needs hmr-mesh before it for %s",
 				p->o.mesh ? "--mesh" : "--skeleton");
-	if (!name || !p->o.mesh) {
-		free_body(p);
+	if (!p->o.mesh)
 		return HMR_OK;
-	}
-	if (p->body && (!sum || !strcmp(sum, hmr_body_sha256(p->body))))
+	st = hmr_surface_body(&p->body, h, p->o.body, &fresh, e);
+	if (!st && !fresh)
 		return HMR_OK;
-	free_body(p);
-	if ((st = hmr_body_open(&p->body, p->o.body ? p->o.body : name, e)))
-		return st;
-	if (sum && strcmp(sum, hmr_body_sha256(p->body)))
-		return hmr_fail(e, HMR_E_MODEL, "body %s: the stream was made with "
-				"SHA-256 %.16s..., here it is %.16s...: give the same "
-				"with -m, or leave out --mesh", name, sum,
-				hmr_body_sha256(p->body));
+	free_pose(p);
+	if (st == HMR_EOF)
+		return HMR_OK;
+	if (st)
+		return hmr_fail_in(e, st, "--mesh");
 	v = hmr_body_vertices(p->body);
 	p->work = hmr_pose_work_new(p->body);
 	p->vertices = calloc(v * p->o.max_people, sizeof(*p->vertices));
@@ -385,28 +380,6 @@ too_weak(const struct hmr_picture *p, uint32_t n, uint32_t i, uint32_t max)
 	return before >= max;
 }
 
-/* Vertices from VERT, if the frame has them and they are this body's: *have. */
-static enum hmr_status
-stored_vertices(struct hmr_picture *p, const struct hmr_frame *f, uint32_t people,
-		uint32_t *rows, struct hmr_err *e)
-{
-	uint32_t v = hmr_body_vertices(p->body), count, kind;
-	enum hmr_status st;
-
-	*rows = 0;
-	st = hmr_vectors_get(f, HMR_TAG_VERTICES, p->vert_person,
-			     &p->vertices[0][0], v * 3, p->o.max_people, people,
-			     rows, &count, &kind, e);
-	if (st == HMR_EOF || st == HMR_E_LIMIT) {	/* computed instead */
-		*rows = 0;
-		return HMR_OK;
-	}
-	if (!st && *rows && count != v * 3)
-		return hmr_fail(e, HMR_E_FORMAT, "section VERT: %u numbers a person, "
-				"body %s has %u", count, hmr_body_name(p->body), v * 3);
-	return st;
-}
-
 /* Gives each person with a body its vertices, posed unless stored. */
 static enum hmr_status
 add_meshes(struct hmr_picture *p, const struct hmr_frame *f, uint32_t people,
@@ -416,7 +389,8 @@ add_meshes(struct hmr_picture *p, const struct hmr_frame *f, uint32_t people,
 	uint32_t light = hmr_body_light_vertices(p->body);
 	enum hmr_status st;
 
-	if ((st = stored_vertices(p, f, people, &rows, e)))
+	if ((st = hmr_surface_stored(p->body, f, p->vert_person, p->vertices,
+				     p->o.max_people, people, &rows, e)))
 		return st;
 	for (uint32_t i = 0; i < n; i++)
 		bodies += has_mesh(p, i);

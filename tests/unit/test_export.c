@@ -61,7 +61,8 @@ test_bad_choice(void **state)
 static void
 test_formats(void **state)
 {
-	static const char *const names[] = { "jsonl", "csv", "mot", "mp4", "png" };
+	static const char *const names[] = { "jsonl", "csv", "mot", "mp4", "png", "obj",
+		"ply" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * obj: Wavefront's text, "v x y z r g b" with colours of 0 to 1 as most programs
+ * read them, normals, an object for each person. Numbers are the shortest that give
+ * the float32 back. Y up by default, as the reference's --save_mesh writes.
+ */
+#include "export/formats.h"
+
+static void
+begin(struct export_text *t, const char *note, uint32_t people, uint32_t verts,
+      uint32_t faces)
+{
+	(void)people;
+	(void)verts;
+	(void)faces;
+	export_str(t, "# ");
+	export_str(t, note);
+	export_str(t, "\n");
+}
+
+static void
+three(struct export_text *t, const float v[3])
+{
+	for (int k = 0; k < 3; k++) {
+		export_str(t, " ");
+		export_f32(t, v[k]);
+	}
+}
+
+static void
+surface(struct export_text *t, const struct export_surface *s)
+{
+	const float rgb[3] = { (float)s->rgb[0] / 255, (float)s->rgb[1] / 255,
+			       (float)s->rgb[2] / 255 };
+
+	export_str(t, "o ");
+	export_str(t, s->name);
+	export_str(t, "\n");
+	for (uint32_t i = 0; i < s->verts; i++) {
+		export_str(t, "v");
+		three(t, s->vertex[i]);
+		three(t, rgb);
+		export_str(t, "\n");
+	}
+	for (uint32_t i = 0; i < s->verts; i++) {
+		export_str(t, "vn");
+		three(t, s->normal[i]);
+		export_str(t, "\n");
+	}
+	for (uint32_t i = 0; i < s->faces; i++) {
+		export_str(t, "f");
+		for (int k = 0; k < 3; k++) {
+			uint64_t v = (uint64_t)s->base + s->face[3 * i + (uint32_t)k] + 1;
+
+			export_str(t, " ");
+			export_u64(t, v);
+			export_str(t, "//");
+			export_u64(t, v);
+		}
+		export_str(t, "\n");
+	}
+}
+
+static const struct export_mesh_format format = {
+	.name = "obj", .ending = ".obj", .y_up = true,
+	.begin = begin, .surface = surface,
+};
+
+static enum hmr_status
+open_obj(void **out, const struct hmr_export_options *o, struct hmr_err *e)
+{
+	return export_mesh_open(out, &format, o, e);
+}
+
+const struct hmr_export_format export_obj = {
+	.name = "obj", .about = "a mesh per person and frame, as text", .meshes = true,
+	.open = open_obj, .head = export_mesh_head, .frame = export_mesh_frame,
+	.close = export_mesh_close,
+};

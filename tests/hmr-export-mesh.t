@@ -1,0 +1,190 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# hmr-export's meshes, read back: counts, place, normals, orientation, colours, file
+# names, both formats against each other, stored vertices against posed ones, and
+# bodies that are not those of the header.
+. "${0%/*}/lib.sh"
+need hmr-export python3
+cd "$T" || exit 1
+
+cat >make.py <<'EOF2'
+"""Two frames: identities 1 and 3 and somebody without; then nobody."""
+import json
+import math
+def about(axis, a):
+    c, s = math.cos(a), math.sin(a)
+    return {"x": [1, 0, 0, 0, c, -s, 0, s, c], "y": [c, 0, s, 0, 1, 0, -s, 0, c]}[axis]
+def person(bend, **more):
+    pose = [1, 0, 0, 0, -1, 0, 0, 0, -1] + 23 * [1, 0, 0, 0, 1, 0, 0, 0, 1]
+    pose[36:45] = about("x", bend)
+    return {**more, "box": [10, 10, 60, 90], "score": 0.9, "pose": pose, "shape": [1, 0, 0, 0, -1] + 5 * [0],
+            "camera": [1, 0.5, 20], "focal": 5000}
+def line(**o):
+    print(json.dumps(o))
+line(type="header", tracks="1.0", width=128, height=96, time_base=[1, 10], source={"name": "made"},
+     stages=[{"name": "hmr-mesh", "version": "0", "body": "mannequin"}])
+line(type="frame", frame=4, pts=4, people=[person(0.5, id=1, missed=0), person(1, id=3, missed=0), person(0)])
+line(type="frame", frame=5, pts=5, people=[])
+line(type="end", frames=2, status="complete")
+EOF2
+python3 make.py >tracks.jsonl
+
+cat >mesh.py <<'EOF2'
+"""Reads obj and ply: python3 mesh.py check|place|colour|same FILE..."""
+import math
+import struct
+import sys
+def obj(name):
+    v, c, n, f, o = [], [], [], [], []
+    for line in open(name):
+        w = line.split()
+        if w[0] == "v":
+            v.append([float(x) for x in w[1:4]])
+            c.append([round(255 * float(x)) for x in w[4:7]])
+        elif w[0] == "vn":
+            n.append([float(x) for x in w[1:4]])
+        elif w[0] == "f":
+            assert all(x.split("/")[0] == x.split("//")[1] for x in w[1:]) and len(w) == 4
+            f.append([int(x.split("/")[0]) - 1 for x in w[1:]])
+        elif w[0] == "o":
+            o.append(w[1])
+        else:
+            assert w[0] == "#", line
+    return v, c, n, f, o
+def ply(name):
+    data = open(name, "rb").read()
+    head, _, rest = data.partition(b"end_header\n")
+    words = [l.split() for l in head.decode().split("\n")]
+    assert words[0] == ["ply"] and words[1] == ["format", "binary_little_endian", "1.0"]
+    count = {w[1]: int(w[2]) for w in words if w and w[0] == "element"}
+    assert [w[-1] for w in words if w and w[0] == "property"] == \
+        "x y z nx ny nz red green blue vertex_indices".split()
+    v, c, n, f = [], [], [], []
+    for i in range(count["vertex"]):
+        x = struct.unpack_from("<6f3B", rest, 27 * i)
+        v.append(list(x[:3])); n.append(list(x[3:6])); c.append(list(x[6:]))
+    at = 27 * count["vertex"]
+    for i in range(count["face"]):
+        x = struct.unpack_from("<B3i", rest, at + 13 * i)
+        assert x[0] == 3
+        f.append(list(x[1:]))
+    assert at + 13 * count["face"] == len(rest)
+    return v, c, n, f, []
+def read(name):
+    return obj(name) if name.endswith(".obj") else ply(name)
+def check(v, c, n, f, o):
+    assert len(v) == len(n) == len(c) and len(v) % 7282 == 0 and len(f) == 14560 * (len(v) // 7282)
+    assert all(abs(math.hypot(*x) - 1) < 1e-5 for x in n), "normals have length 1"
+    edges = {}
+    for t in f:
+        for i in range(3):
+            e = t[i], t[(i + 1) % 3]
+            assert e not in edges, "an edge twice in one direction"
+            edges[e] = 1
+    assert all((b, a) in edges for a, b in edges), "closed"
+    volume, agree = 0, 0
+    for t in f:
+        a, b, d = (v[i] for i in t)
+        p, q = [b[k] - a[k] for k in range(3)], [d[k] - a[k] for k in range(3)]
+        x = [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
+        volume += sum(a[k] * x[k] for k in range(3)) / 6
+        agree += sum(x[k] * sum(n[i][k] for i in t) for k in range(3)) > 0
+    assert 0.05 * len(v) / 7282 < volume < 0.12 * len(v) / 7282, volume
+    assert agree > 0.99 * len(f), "normals point out"
+    print("good")
+what, meshes = sys.argv[1], [read(x) for x in sys.argv[2:]]
+v, c, n, f, o = meshes[0]
+if what == "check":
+    check(*meshes[0])
+elif what == "place":
+    print(*(f"{min(x):.1f} {max(x):.1f}" for x in zip(*v)))
+elif what == "colour":
+    print(len(set(map(tuple, c))), *c[0], *o)
+elif what == "same":
+    turn = [1, -1, -1] if sys.argv[2][-3:] != sys.argv[3][-3:] else [1, 1, 1]
+    for a, b in zip((v, n), (meshes[1][0], meshes[1][2])):
+        assert len(a) == len(b)
+        worst = max(abs(p[k] - turn[k] * q[k]) for p, q in zip(a, b) for k in range(3))
+        assert worst < 2e-6, worst
+    assert c == meshes[1][1] and f == meshes[1][3]
+    print("same")
+EOF2
+mesh() { python3 mesh.py "$@" 2>&1 | tail -n 1; }
+
+for kind in obj ply; do
+	expect 0 "$kind" hmr-export -f $kind -o $kind tracks.jsonl
+	is "$(echo $kind/*)" "$kind/000004_001.$kind $kind/000004_003.$kind" \
+		"$kind: by frame and identity, nobody without one"
+	is "$(mesh check $kind/000004_003.$kind)" good "$kind: counts, unit normals, closed, outside out"
+done
+is "$(mesh same obj/000004_003.obj ply/000004_003.ply)" same "obj is ply, turned"
+is "$(mesh place ply/000004_003.ply)" "0.1 1.9 -0.3 1.5 19.8 20.5" "camera axes: feet down, where the camera says"
+is "$(mesh place obj/000004_003.obj)" "0.1 1.9 -1.5 0.3 -20.5 -19.8" "y up: in front of the camera"
+is "$(mesh colour obj/000004_001.obj | cut -d ' ' -f 1)" 1 "one colour a person"
+[ "$(mesh colour obj/000004_001.obj)" != "$(mesh colour obj/000004_003.obj)" ]
+ok $? "identities differ in colour"
+expect 0 "--axes camera" hmr-export -f obj --axes camera -o axes tracks.jsonl
+is "$(mesh place axes/000004_003.obj)" "0.1 1.9 -0.3 1.5 19.8 20.5" "obj in camera axes"
+expect 0 "--axes y-up" hmr-export -f ply --axes y-up -o axes tracks.jsonl
+is "$(mesh place axes/000004_003.ply)" "0.1 1.9 -1.5 0.3 -20.5 -19.8" "ply with y up"
+
+expect 0 "a pattern of two" hmr-export -f obj -o 'two/%d-p%02d%%.obj' tracks.jsonl
+is "$(echo two/*)" "two/4-p01%.obj two/4-p03%.obj" "two numbers"
+for kind in obj ply; do
+	expect 0 "$kind: a pattern of one" hmr-export -f $kind -o "one/%03d.$kind" tracks.jsonl
+	is "$(mesh check one/004.$kind)" good "$kind: everybody in one file"
+	expect 0 "$kind: one frame" hmr-export -f $kind --frames 4 -o four.$kind tracks.jsonl
+	same four.$kind one/004.$kind "$kind: by its own name"
+	[ -s one/005.$kind ]
+	ok $? "$kind: a frame of nobody is an empty mesh"
+done
+is "$(mesh colour one/004.obj | cut -d ' ' -f 1,5-)" "2 person_1 person_3" "two colours, two objects"
+sed 's/"id": [0-9]*, "missed": 0, //g' tracks.jsonl >anonymous.jsonl
+expect 0 "without identities" hmr-export -f ply -o anonymous anonymous.jsonl
+is "$(echo anonymous/*)" "anonymous/000004_000.ply anonymous/000004_001.ply anonymous/000004_002.ply" \
+	"by place in the frame"
+
+# Vertices that the lines hold, here of other places, are taken as they are.
+cat >store.py <<'EOF2'
+import json
+import sys
+sys.argv = ["mesh.py", "none", "ply/000004_003.ply"]
+exec(open("mesh.py").read())
+for l in open("tracks.jsonl"):
+    o = json.loads(l)
+    for p in o.get("people", []):
+        if p.get("id") == 1:
+            p["vertices"] = [[a - b for a, b in zip(x, p["camera"])] for x in v]
+            del p["pose"]
+    print(json.dumps(o))
+EOF2
+python3 store.py >stored.jsonl
+expect 0 "of stored vertices" hmr-export -f ply -o stored stored.jsonl
+is "$(mesh colour stored/000004_001.ply)" "$(mesh colour ply/000004_001.ply)" "they keep their own colour"
+is "$(mesh place stored/000004_001.ply)" "$(mesh place ply/000004_003.ply)" "and are where they were stored"
+
+# --- refused
+expect 2 "ply to standard output" hmr-export -f ply tracks.jsonl
+expect 2 "one name for many frames" hmr-export -f ply -o many.ply tracks.jsonl
+expect 2 "three numbers" hmr-export -f ply -o '%d%d%d.ply' tracks.jsonl
+expect 2 "another kind of number" hmr-export -f ply -o '%s.ply' tracks.jsonl
+expect 2 "--axes of nothing" hmr-export -f obj --axes z-up -o x tracks.jsonl
+expect 2 "--axes for csv" hmr-export -f csv --axes camera tracks.jsonl
+expect 2 "-m for png" hmr-export -f png -m mannequin -o x tracks.jsonl
+sed 's/"body": "mannequin"/"body": "mannequin", "body_sha256": "0123456789"/' tracks.jsonl >other.jsonl
+fails 1 "another body" hmr-export -f obj -o other other.jsonl
+like err 'mannequin.*SHA-256 0123456789' "names both"
+sed 's/"body": "mannequin"/"x": 0/' tracks.jsonl >none.jsonl
+fails 3 "no body" hmr-export -f obj -o none none.jsonl
+like err 'hmr-mesh' "names the stage that makes them"
+python3 -c '
+import json
+for l in open("tracks.jsonl"):
+    o = json.loads(l)
+    for p in o.get("people", []):
+        del p["pose"]
+    print(json.dumps(o))' >poseless.jsonl
+fails 3 "no pose" hmr-export -f obj -o poseless poseless.jsonl
+[ -z "$(find . -name '*.tmp.*')" ]
+ok $? "no temporary file is left"
+finish
