@@ -15,8 +15,8 @@
 
 #define USAGE "hmr-assoc [-hqVv] [-o file] [-z level] [--all] [--fields list] " \
 	"[--lag frames] [--max-age frames] [--max-frame WxH] [--max-people n] " \
-	"[--min-hits n] [--no-history] [--score min] [--stream] [--vertices] " \
-	"[--weak min] [file]"
+	"[--min-hits n] [--no-history] [--score min] [--smooth how] [--stream] " \
+	"[--vertices] [--weak min] [file]"
 
 static const char help[] =
 "Gives people identities over time; writes JSON Lines.\n"
@@ -24,6 +24,7 @@ static const char help[] =
 "      --stream           write the stream instead, with tracks\n"
 "      --lag FRAMES       hold back so many frames, to name people from their\n"
 "                         first frame on and to close gaps; 0 is none (16)\n"
+"      --smooth HOW       steady bodies: off, light or strong (light)\n"
 "      --min-hits N       frames in which a person must be seen (3)\n"
 "      --max-age FRAMES   frames unseen after which a person is forgotten (50)\n"
 "      --score MIN        people of at least this score begin tracks (0.5)\n"
@@ -42,7 +43,7 @@ static const char help[] =
 "  -V, --version          the version\n";
 
 enum { OPT_STREAM = 0x200, OPT_LAG, OPT_MIN_HITS, OPT_MAX_AGE, OPT_SCORE, OPT_WEAK,
-       OPT_MAX_PEOPLE, OPT_ALL, OPT_FIELDS, OPT_VERTICES };
+       OPT_MAX_PEOPLE, OPT_ALL, OPT_FIELDS, OPT_VERTICES, OPT_SMOOTH };
 
 struct ctx {
 	struct hmr_assoc_options o;
@@ -52,13 +53,16 @@ struct ctx {
 	struct hmr_filter *out;		/* during a call */
 	uint64_t left_out;
 	bool begun;			/* a segment with a size */
+	bool smooth_asked;
+	bool renew;			/* bodies change: vertices too */
 	/* the body that the header names */
 	struct hmr_body *body;
 	char body_name[256];
 	struct hmr_pose_work *work;
-	uint32_t vert_rows, *vert_person;	/* with --vertices */
+	uint32_t vert_rows, *vert_person;	/* with --vertices or a stream's own */
 	float *vert;
 	uint8_t *vert_section;
+	uint64_t vert_bytes;			/* of the stream's own */
 	struct hmr_body_row *rows;
 };
 
@@ -111,27 +115,76 @@ open_body(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
 	return HMR_OK;
 }
 
-/* Room for the vertices of all who can have an identity in a frame. */
 static enum hmr_status
-make_vertices(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
+make_vertices(struct ctx *c, size_t floats, size_t bytes, struct hmr_err *e)
 {
-	uint32_t n = 2 * c->o.tracker.max_people;
-	uint32_t count = 3 * hmr_body_vertices(c->body);
-	size_t bytes = hmr_vectors_bytes(n, count);
-
 	free(c->vert);
 	free(c->vert_section);
-	c->vert = malloc((size_t)n * count * sizeof(*c->vert));
+	c->vert = malloc(floats * sizeof(*c->vert));
 	c->vert_section = malloc(bytes);
 	if (!c->vert_person) {
 		c->vert_person = malloc(HMR_PEOPLE_CAP * sizeof(*c->vert_person));
 		c->rows = malloc(HMR_PEOPLE_CAP * sizeof(*c->rows));
 	}
 	if (!c->vert || !c->vert_section || !c->vert_person || !c->rows)
-		return hmr_fail(e, HMR_E_NOMEM, "vertices of %u people", n);
+		return hmr_fail(e, HMR_E_NOMEM, "vertices of %zu bytes", bytes);
+	return HMR_OK;
+}
+
+/* Room for the vertices of all who can have an identity in a frame. */
+static enum hmr_status
+plan_vertices(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
+{
+	uint32_t n = 2 * c->o.tracker.max_people;
+	uint32_t count = 3 * hmr_body_vertices(c->body);
+	size_t bytes = hmr_vectors_bytes(n, count);
+
 	c->vert_rows = n;
 	hmr_head_grow(h, bytes);
-	return HMR_OK;
+	return make_vertices(c, (size_t)n * count, bytes, e);
+}
+
+/* Room for the vertices that a frame can bring (touched only if it does). */
+static enum hmr_status
+plan_renewal(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
+{
+	uint64_t bytes = hmr_head_info(h)->max_payload;
+
+	if (bytes <= c->vert_bytes)
+		return HMR_OK;
+	c->vert_bytes = bytes;
+	return make_vertices(c, (size_t)bytes / sizeof(float), (size_t)bytes, e);
+}
+
+/* The vertices that the frame has, of the bodies as they are now. */
+static enum hmr_status
+renew_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
+{
+	uint32_t count = 3 * hmr_body_vertices(c->body), has, kind, n, rows, k = 0;
+	uint32_t max = (uint32_t)(c->vert_bytes / sizeof(float) / count);
+	enum hmr_status st;
+
+	if (max > HMR_PEOPLE_CAP)
+		max = HMR_PEOPLE_CAP;
+	if ((st = hmr_vectors_get(f, HMR_TAG_VERTICES, c->vert_person, c->vert, count,
+				  max, UINT32_MAX, &rows, &has, &kind, e)) ||
+	    (st = hmr_bodies_get(f, c->rows, HMR_PEOPLE_CAP, UINT32_MAX, &n, e)))
+		return st < 0 ? st : HMR_OK;
+	if (rows && has != count)
+		return hmr_fail(e, HMR_E_FORMAT, "%u vertices, but body %s has %u",
+				has / 3, c->body_name, count / 3);
+	for (uint32_t i = 0; i < rows; i++) {
+		for (k = 0; k < n && c->rows[k].person != c->vert_person[i]; k++)
+			;
+		if (k < n)
+			hmr_body_pose(c->body, c->work, c->rows[k].pose,
+				      c->rows[k].shape,
+				      (float (*)[3])(c->vert + (size_t)i * count), NULL,
+				      NULL, NULL);
+	}
+	return hmr_frame_put(f, HMR_TAG_VERTICES, c->vert_section,
+			     hmr_vectors_put(c->vert_section, kind, c->vert_person,
+					     c->vert, rows, count), e);
 }
 
 static enum hmr_status
@@ -155,32 +208,51 @@ add_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
 
 /* ---- the stage ---- */
 
+/* What to make bodies with: needed for vertices and for smoothing, better to have
+ * for filled gaps. */
+static enum hmr_status
+choose_body(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
+{
+	bool must = c->lines_o.fields & HMR_LINES_VERTICES;
+	struct hmr_err e2 = { 0 };
+	enum hmr_status st;
+
+	hmr_assoc_joints(c->assoc, NULL, NULL);
+	c->renew = false;
+	if (!must && !c->o.lag && !c->o.smooth)
+		return HMR_OK;
+	if (!must && !c->smooth_asked && !hmr_head_stage_field(h, "body"))
+		return HMR_OK;		/* boxes alone, as it seems */
+	st = open_body(c, h, &e2);
+	if (st && (must || st == HMR_E_NOMEM))
+		return hmr_fail(e, st, "%s", hmr_err_text(&e2, st));
+	if (st) {
+		if (c->o.smooth)
+			hmr_warn("bodies are not smoothed: %s", hmr_err_text(&e2, st));
+		if (c->o.lag)
+			hmr_info(1, "joints of filled gaps are interpolated");
+		return HMR_OK;
+	}
+	hmr_assoc_joints(c->assoc, joints, c);
+	if (must)
+		return plan_vertices(c, h, e);
+	c->renew = c->o.smooth;
+	return c->renew ? plan_renewal(c, h, e) : HMR_OK;
+}
+
 static enum hmr_status
 on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 	struct hmr_err *e)
 {
 	struct ctx *c = ctx;
-	struct hmr_err e2 = { 0 };
 	enum hmr_status st;
 
 	(void)stage;
 	if ((st = hmr_assoc_head(c->assoc, h, e)))
 		return st;
 	hmr_head_grow(h, hmr_assoc_growth(c->assoc));
-	if (c->lines_o.fields & HMR_LINES_VERTICES) {
-		if ((st = open_body(c, h, e)) || (st = make_vertices(c, h, e)))
-			return st;
-		hmr_assoc_joints(c->assoc, joints, c);
-	} else if (c->o.lag && hmr_head_stage_field(h, "body")) {
-		if ((st = open_body(c, h, &e2)) == HMR_E_NOMEM)
-			return hmr_fail(e, st, "%s", hmr_err_text(&e2, st));
-		if (st)
-			hmr_info(1, "joints of filled gaps are interpolated: %s",
-				 hmr_err_text(&e2, st));
-		hmr_assoc_joints(c->assoc, st ? NULL : joints, c);
-	} else {
-		hmr_assoc_joints(c->assoc, NULL, NULL);
-	}
+	if ((st = choose_body(c, h, e)))
+		return st;
 	c->begun = true;
 	hmr_info(1, "lag %u frames; memory: %.1f MiB at most", c->o.lag,
 		 (double)hmr_assoc_bytes(c->assoc) / 0x1p20);
@@ -194,10 +266,12 @@ emit(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 	struct hmr_frame with;
 	enum hmr_status st;
 
-	if (!(c->lines_o.fields & HMR_LINES_VERTICES))
+	bool add = c->lines_o.fields & HMR_LINES_VERTICES;
+
+	if (!add && !(c->renew && hmr_frame_find(f, HMR_TAG_VERTICES)))
 		return hmr_filter_emit(c->out, f, e);
 	with = *f;
-	if ((st = add_vertices(c, &with, e)))
+	if ((st = add ? add_vertices(c, &with, e) : renew_vertices(c, &with, e)))
 		return st;
 	return hmr_filter_emit(c->out, &with, e);
 }
@@ -256,6 +330,18 @@ write_end(void *ctx, const struct hmr_end *end, struct hmr_err *e)
 
 /* ---- the program ---- */
 
+static enum hmr_smooth_strength
+smooth_strength(const char *name)
+{
+	static const char *const names[] = { [HMR_SMOOTH_OFF] = "off",
+		[HMR_SMOOTH_LIGHT] = "light", [HMR_SMOOTH_STRONG] = "strong" };
+
+	for (int i = HMR_SMOOTH_OFF; i <= HMR_SMOOTH_STRONG; i++)
+		if (!strcmp(name, names[i]))
+			return (enum hmr_smooth_strength)i;
+	hmr_usage_die("--smooth: '%s' is not off, light or strong", name);
+}
+
 static bool
 own_option(struct ctx *c, int k, bool *stream)
 {
@@ -267,6 +353,10 @@ own_option(struct ctx *c, int k, bool *stream)
 	case OPT_STREAM: *stream = true; return true;
 	case OPT_ALL: c->lines_o.all = true; return true;
 	case OPT_VERTICES: c->lines_o.fields |= HMR_LINES_VERTICES; return true;
+	case OPT_SMOOTH:
+		c->smooth_asked = true;
+		c->o.smooth = smooth_strength(optarg);
+		return true;
 	case OPT_LAG: c->o.lag = hmr_opt_u32("--lag", optarg, 0, HMR_LAG_MAX); return true;
 	case OPT_MIN_HITS:
 		t->min_hits = hmr_opt_u32("--min-hits", optarg, 1, 1000);
@@ -307,6 +397,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o, bool *
 		{ "all", no_argument, NULL, OPT_ALL },
 		{ "fields", required_argument, NULL, OPT_FIELDS },
 		{ "vertices", no_argument, NULL, OPT_VERTICES },
+		{ "smooth", required_argument, NULL, OPT_SMOOTH },
 		{ NULL, 0, NULL, 0 },
 	};
 	int k;
@@ -333,7 +424,8 @@ main(int argc, char **argv)
 		.head = on_head, .frame = on_frame, .drain = on_drain,
 		.write_head = write_head, .write_frame = write_frame,
 		.write_end = write_end };
-	struct ctx c = { .o = { .lag = 16 }, .lines_o = { .fields = HMR_LINES_DEFAULT } };
+	struct ctx c = { .o = { .lag = 16, .smooth = HMR_SMOOTH_LIGHT },
+			  .lines_o = { .fields = HMR_LINES_DEFAULT } };
 	struct hmr_filter_options o = { .level = -1 };
 	const struct hmr_filter_ops *ops = &to_lines;
 	const struct hmr_assoc_stats *s;

@@ -188,6 +188,115 @@ if [ -w /dev/full ]; then
 	fails 1 "disk full" hmr-assoc -o /dev/full "$T/in.jsonl"
 fi
 
+# --- steady bodies ------------------------------------------------------------------
+# bodies FILE FRAMES [HEADER]: a mannequin that stands and shakes, with a fitted shape
+# that changes from frame to frame.
+bodies() {
+	$py - "$2" "${3:-pass}" >"$1" <<-'END'
+	import json, math, random, sys
+	random.seed(7)
+	def small():
+	    x, y, z = (random.gauss(0, 0.01) for _ in range(3))
+	    a = math.sqrt(x * x + y * y + z * z)
+	    s, c = math.sin(a) / a, (1 - math.cos(a)) / (a * a)
+	    return [1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y,
+	            c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x,
+	            c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y)]
+	half = [(0.18, -0.5), (0.2, -0.2), (0.2, 0.05), (0.1, 0), (0.1, 0.42), (0.1, 0.85)]
+	right, left = [[(s * x, y) for x, y in half] for s in (-1, 1)]
+	xy = [(0, -0.7), (0, -0.5), *right[:3], *left[:3], (0, 0), *right[3:], *left[3:],
+	      (-0.03, -0.72), (0.03, -0.72), (-0.07, -0.7), (0.07, -0.7)]
+	xy += [left[5]] * 3 + [right[5]] * 3 + right[:2:-1] + left[3:] + right[2::-1] + left[:3]
+	xy += [(0, -0.5), (0, -0.85), (0, 0), (0, -0.5), (0, -0.3), (0, -0.65), (0, -0.75)]
+	h = {"type": "header", "tracks": "1.0", "source": {"name": "stand"}, "width": 640,
+	     "height": 480, "time_base": [1, 10], "max_payload": 4000000,
+	     "stages": [{"tool": "hmr-mesh", "body": "mannequin"}]}
+	exec(sys.argv[2])
+	print(json.dumps(h))
+	for f in range(int(sys.argv[1])):
+	    pose = [small() for _ in range(24)]
+	    pose[0][3:] = [-v for v in pose[0][3:]]
+	    b = {"box": [250, 90, 390, 390], "score": 0.9, "pose": pose, "focal": 1000,
+	         "shape": [random.gauss(0, 0.5) for _ in range(10)],
+	         "camera": [0, 0, 6], "camera_crop": [1, 0, 0], "crop": [320, 240, 333.3333],
+	         "joints3d": [[x, y, 0] for x, y in xy],
+	         "joints2d": [[320 + x / 0.006, 240 + y / 0.006] for x, y in xy],
+	         "joint_conf": [0.8] * 44}
+	    print(json.dumps({"type": "frame", "frame": f, "pts": f, "people": [b]}))
+	print(json.dumps({"type": "end", "frames": int(sys.argv[1]), "status": "complete"}))
+	END
+}
+cat >"$T/steady.py" <<'END'
+def shake(k):
+    """Mean absolute second difference of a field."""
+    x = [p[0][k] for p in frames]
+    flat = lambda v: [u for w in v for u in flat(w)] if isinstance(v, list) else [v]
+    x = [flat(v) for v in x]
+    return sum(abs(a - 2 * b + c) for i in range(1, len(x) - 1)
+               for a, b, c in zip(x[i - 1], x[i], x[i + 1]))
+def agree():
+    """Do joints2d and camera_crop follow from joints3d, camera and focal?"""
+    bad = 0
+    for (p,) in frames:
+        t, f = p["camera"], p["focal"]
+        for (x, y, z), (u, v) in zip(p["joints3d"], p["joints2d"]):
+            bad += abs(f * (x + t[0]) / (z + t[2]) + 320 - u) > 0.01
+            bad += abs(f * (y + t[1]) / (z + t[2]) + 240 - v) > 0.01
+        bad += abs(p["camera_crop"][0] - 2 * f / t[2] / p["crop"][2]) > 1e-3
+    return bad == 0
+END
+# ask with the functions above
+steady() { ask "$1" "[exec(open('$T/steady.py').read(), globals()), $2][1]"; }
+
+
+bodies "$T/b.jsonl" 60
+hmr-export -q -f jsonl -o "$T/in2.jsonl" "$T/b.jsonl"
+expect 0 "--smooth off" hmr-assoc --smooth off --all --no-history "$T/b.jsonl"
+cp "$T/out" "$T/off"
+is "$(ask "$T/off" '[[p.get(k) for k in ("pose", "shape", "camera", "joints2d")] for f in frames for p in f]' | cksum)" \
+    "$(ask "$T/in2.jsonl" '[[p.get(k) for k in ("pose", "shape", "camera", "joints2d")] for f in frames for p in f]' | cksum)" \
+    "off: bodies are as they came"
+shaken=$(steady "$T/off" 'shake("pose")')
+for lag in 16 0; do
+	last=$shaken
+	for how in light strong; do
+		expect 0 "--smooth $how --lag $lag" hmr-assoc --smooth $how --lag $lag --all "$T/b.jsonl"
+		cp "$T/out" "$T/$how"
+		now=$(steady "$T/out" 'shake("pose")')
+		is "$(ask "$T/out" "$now < 0.7 * $last")" True "it shakes less" || note "$last, then $now"
+		last=$now
+		is "$(steady "$T/out" 'agree()')" True "all fields of its bodies agree"
+	done
+done
+expect 0 "the first 30 frames" sh -c 'head -n 31 "$1" >"$2/part"; tail -n 1 "$1" | sed s/60/30/ >>"$2/part"
+	hmr-assoc --smooth strong --lag 0 --all "$2/part"' - "$T/b.jsonl" "$T"
+is "$(sed -n 2,31p "$T/out" | cksum)" "$(sed -n 2,31p "$T/strong" | cksum)" \
+    "--lag 0: no frame depends on later ones"
+expect 0 "the default" hmr-assoc --lag 0 --all "$T/b.jsonl"
+is "$(tail -n +2 "$T/out" | cksum)" "$(tail -n +2 "$T/light" | cksum)" "it is light"
+expect 2 "--smooth hard" hmr-assoc --smooth hard "$T/b.jsonl"
+like "$T/err" "'hard' is not off, light or strong" "and says what it may be"
+
+bodies "$T/other.jsonl" 20 'h["stages"][0]["body"] = "no-such-body"'
+expect 0 "a body that is not here" hmr-assoc --all "$T/other.jsonl"
+like "$T/err" 'bodies are not smoothed: .*no-such-body' "it warns"
+is "$(steady "$T/out" 'shake("camera")')" 0 "and leaves bodies alone"
+bodies "$T/sha.jsonl" 20 'h["stages"][0]["body_sha256"] = "0" * 64'
+expect 0 "another body of that name" hmr-assoc --all "$T/sha.jsonl"
+like "$T/err" 'bodies are not smoothed: body mannequin: SHA-256' "it warns"
+
+# Vertices that were there before are those of the smoothed body.
+bodies "$T/few.jsonl" 6
+expect 0 "vertices" hmr-assoc --smooth off --stream --vertices -o "$T/v.hmr" "$T/few.jsonl"
+expect 0 "smoothed" hmr-assoc --stream -o "$T/w.hmr" "$T/v.hmr"
+expect 0 "and printed" hmr-assoc --smooth off --fields vertices "$T/w.hmr"
+cp "$T/out" "$T/renewed"
+expect 0 "smoothed, then posed" hmr-assoc --vertices --fields vertices "$T/few.jsonl"
+is "$(tail -n +2 "$T/renewed" | cksum)" "$(tail -n +2 "$T/out" | cksum)" "they are the same"
+expect 0 "not smoothed" hmr-assoc --smooth off --vertices --fields vertices "$T/few.jsonl"
+isnt=$(cmp -s "$T/renewed" "$T/out"; echo $?)
+is "$isnt" 1 "and others than before"
+
 # --- memory -------------------------------------------------------------------------------
 if sanitized || ! have time; then
 	skip "memory" "sanitizers, or no GNU time"

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 struct fill {
 	uint32_t track, id, missed;
 	bool has_body;
@@ -20,6 +19,7 @@ struct fill {
 
 struct entry {
 	struct hmr_frame frame;
+	uint64_t seq;			/* frames before it */
 	uint8_t *bytes;			/* [payload] */
 	uint32_t people;
 	uint32_t *track, *id;		/* [HMR_PEOPLE_CAP], of each person */
@@ -31,6 +31,7 @@ struct hmr_assoc {
 	struct hmr_assoc_options o;
 	struct hmr_assoc_stats stats;
 	struct hmr_tracker *tracker;
+	struct hmr_smooth *smooth;	/* NULL: off */
 	hmr_joints_fn *joints;
 	void *joints_ctx;
 	/* the segment */
@@ -40,6 +41,7 @@ struct hmr_assoc {
 	bool fresh;			/* no frame of it yet */
 	bool same;			/* it may go on with the tracks */
 	int32_t tb_num, tb_den;
+	uint64_t seq;			/* frames seen, over all segments */
 	uint64_t last, step;		/* frame number, and the usual difference */
 	/* the ring: entry[(first + i) % size], i < held */
 	struct entry *entry;
@@ -72,6 +74,7 @@ hmr_assoc_free(struct hmr_assoc *a)
 	}
 	free(a->entry);
 	hmr_tracker_free(a->tracker);
+	hmr_smooth_free(a->smooth);
 	free(a->source);
 	free(a->people);
 	free(a->bodies);
@@ -89,6 +92,14 @@ out_bytes(void)
 {
 	return hmr_people_bytes(HMR_PEOPLE_CAP) + hmr_bodies_bytes(HMR_PEOPLE_CAP) +
 	       hmr_tracks_bytes(HMR_PEOPLE_CAP);
+}
+
+/* Of tracks that can be in the ring or be remembered. */
+static struct hmr_smooth_options
+smooth_options(const struct hmr_assoc_options *o)
+{
+	return (struct hmr_smooth_options){ o->smooth, o->lag,
+		3 * o->tracker.max_people + 16, o->tracker.max_age };
 }
 
 static bool
@@ -113,6 +124,7 @@ enum hmr_status
 hmr_assoc_new(struct hmr_assoc **out, const struct hmr_assoc_options *o,
 	      struct hmr_err *e)
 {
+	struct hmr_smooth_options so = smooth_options(o);
 	struct hmr_assoc *a = calloc(1, sizeof(*a));
 	size_t cap = HMR_PEOPLE_CAP;
 
@@ -130,8 +142,11 @@ hmr_assoc_new(struct hmr_assoc **out, const struct hmr_assoc_options *o,
 	a->looks = malloc(LOOK_FLOATS * sizeof(*a->looks));
 	a->out = malloc(out_bytes());
 	a->tracker = hmr_tracker_new(&o->tracker);
-	if (!a->people || !a->bodies || !a->tracks || !a->seen || !a->verdict ||
-	    !a->look_person || !a->looks || !a->out || !a->tracker || !make_ring(a)) {
+	if (o->smooth)
+		a->smooth = hmr_smooth_new(&so);
+	if ((o->smooth && !a->smooth) || !a->people || !a->bodies || !a->tracks ||
+	    !a->seen || !a->verdict || !a->look_person || !a->looks || !a->out ||
+	    !a->tracker || !make_ring(a)) {
 		hmr_assoc_free(a);
 		return hmr_fail(e, HMR_E_NOMEM, "association of %u people over %u frames",
 				o->tracker.max_people, o->lag);
@@ -143,9 +158,10 @@ hmr_assoc_new(struct hmr_assoc **out, const struct hmr_assoc_options *o,
 size_t
 hmr_assoc_bytes(const struct hmr_assoc *a)
 {
+	struct hmr_smooth_options so = smooth_options(&a->o);
 	size_t held = a->o.lag ? a->size * (size_t)a->payload : 0;
 
-	return held + hmr_tracker_bytes(&a->o.tracker) + 2 * out_bytes() +
+	return held + hmr_tracker_bytes(&a->o.tracker) + hmr_smooth_bytes(&so) + 2 * out_bytes() +
 	       LOOK_FLOATS * sizeof(float) +
 	       a->size * a->o.tracker.max_people * sizeof(struct fill);
 }
@@ -214,6 +230,12 @@ entry_at(struct hmr_assoc *a, uint32_t i)
 	return &a->entry[(a->first + i) % a->size];
 }
 
+static bool
+smooths(const struct hmr_assoc *a)
+{
+	return a->smooth && a->joints;
+}
+
 /* The tables that are read again later are kept decompressed. */
 static enum hmr_status
 copy_frame(const struct hmr_assoc *a, struct entry *n, const struct hmr_frame *f,
@@ -231,7 +253,8 @@ copy_frame(const struct hmr_assoc *a, struct entry *n, const struct hmr_frame *f
 
 		if ((s->flags & HMR_SECTION_ZSTD) &&
 		    (s->tag == HMR_TAG_PEOPLE || s->tag == HMR_TAG_BODIES ||
-		     s->tag == HMR_TAG_CAMERA)) {
+		     s->tag == HMR_TAG_CAMERA ||
+		     (s->tag == HMR_TAG_VERTICES && smooths(a)))) {
 			if ((st = hmr_frame_get(f, s->tag, &data, &len, e)))
 				return st;
 			s->flags &= ~(uint32_t)HMR_SECTION_ZSTD;
@@ -248,6 +271,20 @@ copy_frame(const struct hmr_assoc *a, struct entry *n, const struct hmr_frame *f
 		at += len;
 	}
 	return HMR_OK;
+}
+
+/* The principal point of a frame. */
+static void
+centre_of(const struct hmr_frame *f, float c[2])
+{
+	struct hmr_camera_row row;
+
+	if (!hmr_camera_get(f, &row, NULL)) {
+		memcpy(c, row.centre, sizeof(row.centre));
+	} else {
+		c[0] = 0.5f * (float)f->width;
+		c[1] = 0.5f * (float)f->height;
+	}
 }
 
 static const struct hmr_body_row *
@@ -297,8 +334,8 @@ fill_gap(struct hmr_assoc *a, uint32_t track, uint32_t id, uint32_t gap)
 	for (uint32_t i = 1; i <= gap; i++) {
 		struct entry *n = entry_at(a, a->held - 2 - gap + i);
 		double t = (double)i / (gap + 1);
-		struct hmr_camera_row c;
 		struct fill *x;
+		float c[2];
 
 		if (n1->frame.pts > n0->frame.pts &&
 		    n->frame.pts >= n0->frame.pts && n->frame.pts <= n1->frame.pts)
@@ -315,12 +352,13 @@ fill_gap(struct hmr_assoc *a, uint32_t track, uint32_t id, uint32_t gap)
 		x->has_body = from.has_body && to.has_body;
 		if (!x->has_body)
 			continue;
-		if (hmr_camera_get(&n->frame, &c, NULL)) {
-			c.centre[0] = 0.5f * (float)n->frame.width;
-			c.centre[1] = 0.5f * (float)n->frame.height;
-		}
-		hmr_fill_body(&x->body, &from.body, &to.body, t, c.centre[0],
-			      c.centre[1], a->joints, a->joints_ctx);
+		centre_of(&n->frame, c);
+		hmr_fill_body(&x->body, &from.body, &to.body, t, c[0], c[1], a->joints,
+			      a->joints_ctx);
+		if (smooths(a))
+			hmr_smooth_see(a->smooth, track, n->seq,
+				       (double)n->frame.pts * a->tick, &x->body, true,
+				       c[0], c[1], a->joints, a->joints_ctx);
 	}
 }
 
@@ -342,19 +380,29 @@ name_back(struct hmr_assoc *a, uint32_t track, uint32_t id)
 
 /* ---- out of it ---- */
 
+/* Bodies steady, people of closed gaps appended. */
 static enum hmr_status
-append_fills(struct hmr_assoc *a, const struct entry *n, struct hmr_frame *f,
-	     uint32_t *tracks, struct hmr_err *e)
+rewrite(struct hmr_assoc *a, const struct entry *n, struct hmr_frame *f,
+	uint32_t *tracks, struct hmr_err *e)
 {
-	uint32_t rows = 0, bodies = 0, old;
+	uint32_t rows = 0, bodies = 0, seen;
+	bool changed = false;
 	uint8_t *p = a->out;
-	size_t len;
+	float c[2];
 	enum hmr_status st;
 
 	if ((st = hmr_people_get(f, a->people, HMR_PEOPLE_CAP, &rows, e)) < 0 ||
 	    (st = hmr_bodies_get(f, a->bodies, HMR_PEOPLE_CAP, rows, &bodies, e)) < 0)
 		return st;
-	old = bodies;
+	seen = rows;
+	centre_of(f, c);
+	for (uint32_t i = 0; i < bodies && smooths(a); i++) {
+		uint32_t track = n->track[a->bodies[i].person];
+
+		changed |= track && hmr_smooth_body(a->smooth, track, n->seq,
+						    &a->bodies[i], c[0], c[1],
+						    a->joints, a->joints_ctx);
+	}
 	for (uint32_t i = 0; i < n->fills; i++) {
 		const struct fill *x = &n->fill[i];
 
@@ -364,15 +412,22 @@ append_fills(struct hmr_assoc *a, const struct entry *n, struct hmr_frame *f,
 			HMR_TRACK_FILLED | HMR_TRACK_CONFIRMED };
 		if (x->has_body) {
 			a->bodies[bodies] = x->body;
+			if (smooths(a))
+				hmr_smooth_body(a->smooth, x->track, n->seq,
+						&a->bodies[bodies], c[0], c[1],
+						a->joints, a->joints_ctx);
 			a->bodies[bodies++].person = rows;
+			changed = true;
 		}
 		a->people[rows++] = x->person;
 		a->stats.filled++;
 	}
-	len = hmr_people_put(p, a->people, rows);
-	if ((st = hmr_frame_put(f, HMR_TAG_PEOPLE, p, len, e)) || bodies == old)
+	if (rows > seen && (st = hmr_frame_put(f, HMR_TAG_PEOPLE, p,
+					       hmr_people_put(p, a->people, rows), e)))
 		return st;
-	p += len;
+	if (!changed)
+		return HMR_OK;
+	p += hmr_people_bytes(HMR_PEOPLE_CAP);
 	return hmr_frame_put(f, HMR_TAG_BODIES, p,
 			     hmr_bodies_put(p, a->bodies, bodies), e);
 }
@@ -396,7 +451,7 @@ send(struct hmr_assoc *a, struct entry *n, hmr_emit_fn *emit, void *ctx,
 	a->stats.named += tracks;
 	for (uint32_t i = 0; i < n->fills; i++)
 		filled |= n->fill[i].id != 0;
-	if (filled && (st = append_fills(a, n, f, &tracks, e)))
+	if ((filled || smooths(a)) && (st = rewrite(a, n, f, &tracks, e)))
 		return st;
 	if ((st = hmr_frame_put(f, HMR_TAG_TRACKS, p,
 				hmr_tracks_put(p, a->tracks, tracks), e)))
@@ -477,6 +532,7 @@ hmr_assoc_frame(struct hmr_assoc *a, const struct hmr_frame *f,
 	struct hmr_frame_info info = { 0 };
 	struct entry *n;
 	uint32_t people = 0;
+	float c[2];
 	enum hmr_status st;
 
 	check_boundary(a, f->number);
@@ -489,16 +545,22 @@ hmr_assoc_frame(struct hmr_assoc *a, const struct hmr_frame *f,
 	n = entry_at(a, a->held);
 	n->people = people;
 	n->fills = 0;
+	n->seq = a->seq++;
 	if (!a->o.lag)
 		n->frame = *f;
 	else if ((st = copy_frame(a, n, f, e)))
 		return st;
 	a->held++;
+	centre_of(f, c);
 	a->stats.left_out += hmr_tracker_step(a->tracker, &info, a->seen, people,
 					      a->verdict);
 	for (uint32_t i = 0; i < people; i++) {
 		n->track[i] = a->verdict[i].track;
 		n->id[i] = a->verdict[i].id;
+		if (smooths(a) && n->track[i] && a->seen[i].body)
+			hmr_smooth_see(a->smooth, n->track[i], n->seq, info.time,
+				       a->seen[i].body, false, c[0], c[1], a->joints,
+				       a->joints_ctx);
 	}
 	for (uint32_t i = 0; i < people; i++) {
 		const struct hmr_verdict *v = &a->verdict[i];

@@ -12,11 +12,13 @@
 
 #include "stream/stream.h"
 #include "track/fill.h"
+#include "track/smooth.h"
 #include "track/tracker.h"
 
 struct hmr_assoc_options {
 	struct hmr_tracker_options tracker;
 	uint32_t lag;			/* frames held back, 0: none */
+	enum hmr_smooth_strength smooth;
 };
 #define HMR_LAG_MAX 256
 
@@ -42,7 +44,8 @@ HMR_MUST_USE enum hmr_status
 hmr_assoc_head(struct hmr_assoc *a, const struct hmr_head *h, struct hmr_err *e);
 /* By how many bytes a frame can grow. */
 uint64_t hmr_assoc_growth(const struct hmr_assoc *a);
-/* How the joints of filled bodies are made; NULL: from the neighbours' joints. */
+/* How the joints of filled and of smoothed bodies are made. NULL: those of filled
+ * ones from the neighbours' joints, and nothing is smoothed. */
 void hmr_assoc_joints(struct hmr_assoc *a, hmr_joints_fn *joints, void *ctx);
 HMR_MUST_USE enum hmr_status
 hmr_assoc_frame(struct hmr_assoc *a, const struct hmr_frame *f,

@@ -23,4 +23,7 @@ void hmr_fill_body(struct hmr_body_row *out, const struct hmr_body_row *a,
 		   const struct hmr_body_row *b, double t, float cx, float cy,
 		   hmr_joints_fn *joints, void *ctx);
 
+/* joints2d from joints3d, camera and focal, with centre (cx, cy). */
+void hmr_fill_project(struct hmr_body_row *b, float cx, float cy);
+
 #endif
