@@ -15,10 +15,7 @@
 #include "hmr2/hmr2_ref.h"
 
 #define TOKENS ((size_t)HMR_HMR2_TOKENS)
-#define SIX 160u		/* of the outputs, room for 157 */
 #define BLOCK 64u		/* outputs whose weights stay cached for all people */
-
-#ifdef __x86_64__
 
 /* A thread's share of n, in units of 16. */
 static void
@@ -164,10 +161,10 @@ hmr2_decoder(struct hmr_hmr2 *net, unsigned thread)
 		layer_feed(net, thread, l, a);
 	}
 	share(net, thread, HMR_HMR2_OUT, &from, &to);
-	linear(net, &net->w.dec, from, to, net->token, d->head_dim, net->six, SIX, false);
+	linear(net, &net->w.dec, from, to, net->token, d->head_dim, net->six, HMR2_SIX, false);
 	hmr2_pool_wait(net->pool);
 	for (uint32_t b = 0; b < net->n && !thread; b++) {
-		const float *v = net->six + b * SIX;
+		const float *v = net->six + b * HMR2_SIX;
 
 		hmr2_rotations(v, net->out[b].pose);
 		memcpy(net->out[b].shape, v + HMR_HMR2_POSE, sizeof(net->out[b].shape));
@@ -175,5 +172,3 @@ hmr2_decoder(struct hmr_hmr2 *net, unsigned thread)
 		       sizeof(net->out[b].camera));
 	}
 }
-
-#endif

@@ -36,25 +36,6 @@ hmr2_packed_bytes(enum hmr2_num num, uint32_t out, uint32_t in)
 
 #ifdef __x86_64__
 
-bool
-hmr2_cpu_fast(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-}
-
-bool
-hmr2_cpu_bf16(void)
-{
-	return hmr2_cpu_fast() && __builtin_cpu_supports("avx512bf16");
-}
-
-bool
-hmr2_cpu_int8(void)
-{
-	return hmr2_cpu_fast() && __builtin_cpu_supports("avx512vnni");
-}
-
 /* One step along the words for 6 rows and NV vectors of outputs. */
 #define UNROLL _Pragma("GCC unroll 8")
 #define TILE(NAME, TARGET, VEC, ZERO, LOAD, SPLAT, MAC, STORE, NV)		\

@@ -1,232 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Planning and running HMR2: picks the number format the CPU can do, packs the
- * weights layer by layer from the mapping, whose pages then leave memory, and
- * allocates everything for the largest part of people.
+ * HMR2 as a whole: picks the number format the CPU can do, runs people in equal
+ * parts.
  */
-#define _DEFAULT_SOURCE		/* madvise, MAP_ANONYMOUS */
 #include "hmr2/hmr2_net_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "hmr2/hmr2_ref.h"
 #include "nn/graph.h"
 
 #define TOKENS ((size_t)HMR_HMR2_TOKENS)
-#define SIX 160u
 #define PEOPLE_MAX 8u
 #define THREADS_MAX 256u
-
-static size_t
-round64(size_t n)
-{
-	return (n + 63) & ~(size_t)63;
-}
-
-static size_t
-most(size_t a, size_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Room handed out twice: once to count, once for real (base set). */
-struct room {
-	uint8_t *base;
-	size_t n;
-};
-
-static void *
-take(struct room *r, size_t bytes)
-{
-	void *p = r->base ? r->base + r->n : NULL;
-
-	r->n += round64(bytes);
-	return p;
-}
-
-#ifdef __x86_64__
-
-/* The first block may be finer than the others: its rounding goes through all. */
-static enum hmr2_num
-num_of(const struct hmr_hmr2 *n, uint32_t block)
-{
-	enum hmr_dtype t = n->w.block[block].qkv.dtype;
-
-	if (n->num == HMR2_F32 || t == HMR_DTYPE_F32)
-		return n->num == HMR2_BF16 && block ? HMR2_BF16 : HMR2_F32;
-	if (t == HMR_DTYPE_BF16)
-		return hmr2_cpu_bf16() ? HMR2_BF16 : HMR2_F32;
-	return HMR2_INT8;
-}
-
-static void
-plan_packed(struct hmr_hmr2 *n, struct room *r, void **at)
-{
-	const struct hmr_hmr2_dims *d = &n->w.d;
-	size_t k = 0;
-
-	at[k++] = take(r, hmr2_packed_bytes(HMR2_F32, d->dim, HMR_HMR2_PATCH));
-	for (uint32_t i = 0; i < d->depth; i++) {
-		const struct hmr2_block *b = &n->w.block[i];
-		const struct hmr2_linear *l[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2 };
-
-		for (int j = 0; j < 4; j++)
-			at[k++] = take(r, hmr2_packed_bytes(num_of(n, i), l[j]->out,
-							  l[j]->in));
-	}
-}
-
-struct pack_job {
-	struct hmr_hmr2 *n;
-	void **at;
-};
-
-static void
-pack_share(void *ctx, unsigned thread)
-{
-	struct pack_job *job = ctx;
-	struct hmr_hmr2 *n = job->n;
-
-	if (!thread)
-		hmr2_pack(&n->patch, HMR2_F32, &n->w.patch, job->at[0]);
-	for (uint32_t i = thread; i < n->w.d.depth; i += hmr2_pool_threads(n->pool)) {
-		const struct hmr2_block *b = &n->w.block[i];
-		struct hmr2_packed_block *p = &n->block[i];
-		const struct hmr2_linear *l[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2 };
-		struct hmr2_packed *to[] = { &p->qkv, &p->proj, &p->fc1, &p->fc2 };
-
-		for (int j = 0; j < 4; j++) {
-			hmr2_pack(to[j], num_of(n, i), l[j],
-				  job->at[1 + 4 * i + (uint32_t)j]);
-			hmr2_weights_drop(l[j]->w, hmr2_linear_bytes(l[j]));
-		}
-	}
-}
-
-static enum hmr_status
-pack(struct hmr_hmr2 *n, struct hmr_err *e)
-{
-	size_t count = 1 + 4 * (size_t)n->w.d.depth;
-	void **at = calloc(count, sizeof(*at));
-	struct pack_job job = { n, at };
-	struct room r = { 0 };
-	void *p;
-
-	if (!at || !(n->block = calloc(n->w.d.depth, sizeof(*n->block))))
-		goto none;
-	plan_packed(n, &r, at);
-	p = mmap(NULL, r.n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		goto none;
-	madvise(p, r.n, MADV_HUGEPAGE);
-	n->packed = p;
-	n->packed_bytes = r.n;
-	r = (struct room){ p, 0 };
-	plan_packed(n, &r, at);
-	hmr2_pool_run(n->pool, pack_share, &job);
-	free(at);
-	return HMR_OK;
-none:
-	free(at);
-	return hmr_fail(e, HMR_E_NOMEM, "weights");
-}
-
-static struct hmr2_rows
-take_rows(struct room *r, size_t rows, size_t words)
-{
-	struct hmr2_rows a = { .words = words + 16 };	/* not all in one cache set */
-
-	a.p = take(r, rows * a.words * 4);
-	a.scale = take(r, rows * sizeof(float));
-	return a;
-}
-
-static void
-plan_work(struct hmr_hmr2 *n, struct room *r)
-{
-	const struct hmr_hmr2_dims *d = &n->w.d;
-	size_t rows = n->max * TOKENS;
-	size_t wide = most(most(d->head_dim, d->head_mlp), d->head_inner);
-
-	n->ld_qkv = 3 * (size_t)d->dim + 32;
-	n->ld_hidden = (size_t)d->mlp + 32;
-	n->x = take(r, rows * d->dim * 4);
-	n->qkv[0] = take(r, (rows * n->ld_qkv + 64) * 4);
-	n->qkv[1] = take(r, (rows * n->ld_qkv + 64) * 4);
-	n->a = take_rows(r, rows, most(d->dim, HMR_HMR2_PATCH));
-	n->token = take(r, n->max * (size_t)d->head_dim * 4);
-	n->query = take(r, n->max * (size_t)d->head_inner * 4);
-	n->other = take(r, n->max * (size_t)d->head_inner * 4);
-	n->hidden = take(r, n->max * (size_t)d->head_mlp * 4);
-	n->six = take(r, n->max * (size_t)SIX * 4);
-	for (unsigned i = 0; i < hmr2_pool_threads(n->pool); i++) {
-		struct hmr2_scratch *s = &n->scratch[i];
-
-		s->hidden = take(r, HMR2_CHUNK * n->ld_hidden * 4);
-		s->hidden_q = take_rows(r, HMR2_CHUNK, hmr2_words(HMR2_INT8, d->mlp));
-		s->mixed = take(r, HMR2_CHUNK * (size_t)d->dim * 4);
-		s->attend = take(r, hmr2_attend_bytes(d->dim / d->heads));
-		s->a = take(r, n->max * wide * 4);
-		s->z = take(r, (2 * (size_t)d->dim + TOKENS) * 4);
-	}
-}
-
-static enum hmr_status
-plan(struct hmr_hmr2 *n, struct hmr_err *e)
-{
-	struct room r = { 0 };
-
-	if (!(n->scratch = calloc(hmr2_pool_threads(n->pool), sizeof(*n->scratch))))
-		return hmr_fail(e, HMR_E_NOMEM, "activations");
-	plan_work(n, &r);
-	n->work_bytes = r.n;
-	if (!(n->work = aligned_alloc(64, r.n)))
-		return hmr_fail(e, HMR_E_NOMEM, "activations of %u people", n->max);
-	memset(n->work, 0, r.n);
-	r = (struct room){ n->work, 0 };
-	plan_work(n, &r);
-	return HMR_OK;
-}
-
-static enum hmr_status
-plan_fast(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
-{
-	const struct hmr_hmr2_dims *d = &n->w.d;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
-	enum hmr_status st;
-
-	if ((d->dim | d->mlp | d->head_dim | d->head_inner | d->head_mlp) % 16)
-		return hmr_fail(e, HMR_E_MODEL, "layers whose width is no multiple of 16");
-	n->attend_bf16 = n->num != HMR2_F32 && hmr2_cpu_bf16() && d->dim / d->heads % 2 == 0;
-	threads = threads < THREADS_MAX ? threads : THREADS_MAX;
-	if ((st = hmr2_pool_new(&n->pool, threads, e)) || (st = plan(n, e)))
-		return st;
-	return pack(n, e);
-}
 
 static void
 run_share(void *ctx, unsigned thread)
 {
-	hmr2_backbone(ctx, thread);
-	hmr2_decoder(ctx, thread);
-}
+	struct hmr_hmr2 *n = ctx;
 
-#else
-
-static enum hmr_status
-plan_fast(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
-{
-	(void)n;
-	(void)o;
-	return hmr_fail(e, HMR_E_DEVICE, "no fast HMR2 on this processor");
-}
-
+#ifdef __x86_64__
+	if (!n->dnnl)
+		hmr2_backbone(n, thread);
 #endif
+	hmr2_decoder(n, thread);
+}
 
 /* The format to compute in. */
 static enum hmr_status
@@ -272,6 +73,8 @@ choose(struct hmr_hmr2 *n, enum hmr_precision want, struct hmr_err *e)
 static enum hmr_status
 make(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
 {
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
 	enum hmr_status st;
 
 	n->ref = o->ref;
@@ -280,7 +83,7 @@ make(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
 		return st;
 	snprintf(n->backend, sizeof(n->backend), "%s", o->ref ? "ref" : "cpu");
 	if (!o->ref)
-		return plan_fast(n, o, e);
+		return hmr2_make(n, threads < THREADS_MAX ? threads : THREADS_MAX, e);
 	n->max = 1;
 	n->num = HMR2_F32;
 	n->work_bytes = hmr2_ref_bytes(&n->w.d) + TOKENS * n->w.d.dim * sizeof(float);
@@ -339,8 +142,8 @@ hmr_hmr2_free(struct hmr_hmr2 *n)
 	if (!n)
 		return;
 	hmr2_pool_free(n->pool);
-	if (n->packed)
-		munmap(n->packed, n->packed_bytes);
+	hmr2_dnnl_free(n->dnnl);
+	hmr2_unmake(n);
 	free(n->block);
 	free(n->scratch);
 	free(n->work);
@@ -378,6 +181,8 @@ hmr_hmr2_plan(const struct hmr_hmr2 *n, size_t *weights, size_t *activations)
 {
 	*weights = n->packed_bytes;
 	*activations = n->work_bytes;
+	if (n->dnnl)
+		*activations += hmr2_dnnl_bytes(n->dnnl, weights);
 }
 
 enum hmr_status
@@ -386,7 +191,8 @@ hmr_hmr2_run(struct hmr_hmr2 *n, const float *crops, uint32_t people,
 {
 	uint32_t parts = (people + n->max - 1) / n->max;
 
-	(void)e;
+	enum hmr_status st;
+
 	for (uint32_t i = 0; i < parts; i++) {
 		uint32_t from = (uint32_t)((uint64_t)people * i / parts);
 
@@ -400,9 +206,9 @@ hmr_hmr2_run(struct hmr_hmr2 *n, const float *crops, uint32_t people,
 			hmr2_ref_head(&n->w, n->x, n->out, work);
 			continue;
 		}
-#ifdef __x86_64__
+		if (n->dnnl && (st = hmr2_dnnl_run(n->dnnl, n->crops, n->n, n->x, e)))
+			return st;
 		hmr2_pool_run(n->pool, run_share, n);
-#endif
 	}
 	return HMR_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef HMR_HMR2_NET_IMPL_H
 #define HMR_HMR2_NET_IMPL_H
 
+#include "hmr2/hmr2_dnnl.h"
 #include "hmr2/hmr2_kernels.h"
 #include "hmr2/hmr2_net.h"
 #include "hmr2/hmr2_pool.h"
@@ -27,6 +28,7 @@ struct hmr_hmr2 {
 	bool ref;
 	char backend[16];
 	uint32_t max;			/* people of a part */
+	struct hmr2_dnnl *dnnl;		/* the backbone where ours does not run */
 	struct hmr2_pool *pool;
 	uint8_t *packed;
 	size_t packed_bytes, weight_bytes, work_bytes;
@@ -47,6 +49,13 @@ struct hmr_hmr2 {
 	uint32_t n;
 	struct hmr_hmr2_result *out;
 };
+
+#define HMR2_SIX 160u		/* of the decoder's outputs: room for 157 */
+
+/* Everything that n needs beside its weights' file and its format. */
+HMR_MUST_USE enum hmr_status
+hmr2_make(struct hmr_hmr2 *n, unsigned threads, struct hmr_err *e);
+void hmr2_unmake(struct hmr_hmr2 *n);	/* its mapping */
 
 /* On every thread: tokens of the part to net->x, then the decoder. */
 void hmr2_backbone(struct hmr_hmr2 *net, unsigned thread);

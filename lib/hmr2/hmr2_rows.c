@@ -1,10 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Row by row: layer norms, rounding and quantising, vectors of the decoder. */
+/*
+ * Row by row: layer norms, rounding and quantising, vectors of the decoder. In
+ * AVX-512, and in plain C for processors without; these know float32 alone as
+ * the format of activations.
+ */
 #include "hmr2/hmr2_kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "hmr2/hmr2_simd.h"
+#include "nn/half.h"
+
+static float
+plain_dot(const float *a, const float *b, size_t n)
+{
+	float s[16] = { 0 };
+
+	for (size_t i = 0; i < n; i += 16)
+		for (size_t k = 0; k < 16; k++)
+			s[k] += a[i + k] * b[i + k];
+	for (size_t k = 1; k < 16; k++)
+		s[0] += s[k];
+	return s[0];
+}
+
+static void
+plain_axpy(float f, const float *x, float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16)
+		for (size_t k = 0; k < 16; k++)
+			y[i + k] += f * x[i + k];
+}
+
+static void
+plain_norm(const struct hmr2_norm *n, float eps, const float *x, size_t width, float *y)
+{
+	double mean = 0, var = 0;
+	float m, inv;
+
+	for (size_t i = 0; i < width; i++)
+		mean += (double)x[i];
+	m = (float)(mean / (double)width);
+	for (size_t i = 0; i < width; i++)
+		var += (double)((x[i] - m) * (x[i] - m));
+	inv = 1 / sqrtf((float)(var / (double)width) + eps);
+	for (size_t i = 0; i < width; i++)
+		y[i] = (x[i] - m) * inv * n->w[i] + n->b[i];
+}
+
+static void
+plain_gelu(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f));
+}
+
+static void
+plain_softmax(float *p, size_t n, float scale)
+{
+	float most = p[0], sum = 0;
+
+	for (size_t i = 1; i < n; i++)
+		most = fmaxf(most, p[i]);
+	for (size_t i = 0; i < n; i++)
+		sum += p[i] = expf(scale * (p[i] - most));
+	for (size_t i = 0; i < n; i++)
+		p[i] /= sum;
+}
+
+/* A row of weights as float32; float32 ones are not copied. */
+static const float *
+plain_row(const struct hmr2_linear *l, uint32_t o, float *room)
+{
+	if (l->dtype == HMR_DTYPE_F32)
+		return (const float *)l->w + (size_t)o * l->in;
+	hmr2_linear_row(l, o, room);
+	return room;
+}
+
+static void
+plain_dots(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+	   float *y)
+{
+	float room[HMR_HMR2_WIDTH_MAX];
+
+	for (uint32_t o = from; o < to; o++)
+		y[o - from] = plain_dot(plain_row(l, o, room), x, l->in) +
+			(l->bias ? l->bias[o] : 0);
+}
+
+static void
+plain_blend(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+	    float *y)
+{
+	float room[HMR_HMR2_WIDTH_MAX];
+
+	for (uint32_t o = from; o < to; o++)
+		plain_axpy(x[o - from], plain_row(l, o, room), y, l->in);
+}
 
 #ifdef __x86_64__
 
@@ -80,6 +174,8 @@ put_row(const float *x, size_t width, enum hmr2_num num, const struct hmr2_rows 
 	}
 }
 
+#endif
+
 void
 hmr2_norm(const struct hmr2_norm *n, float eps, const float *x, size_t rows,
 	  size_t width, enum hmr2_num num, const struct hmr2_rows *out, size_t row)
@@ -90,10 +186,18 @@ hmr2_norm(const struct hmr2_norm *n, float eps, const float *x, size_t rows,
 		float *to = num == HMR2_F32 ?
 			(float *)(out->p + (row + r) * out->words) : y;
 
-		norm_row(n, eps, x + r * width, width, to);
-		put_row(to, width, num, out, row + r);
+#ifdef __x86_64__
+		if (hmr2_cpu_fast()) {
+			norm_row(n, eps, x + r * width, width, to);
+			put_row(to, width, num, out, row + r);
+			continue;
+		}
+#endif
+		plain_norm(n, eps, x + r * width, width, to);
 	}
 }
+
+#ifdef __x86_64__
 
 void
 hmr2_convert(const float *x, size_t ld, size_t rows, size_t width, enum hmr2_num num,
@@ -103,8 +207,8 @@ hmr2_convert(const float *x, size_t ld, size_t rows, size_t width, enum hmr2_num
 		put_row(x + r * ld, width, num, out, row + r);
 }
 
-HMR2_512 float
-hmr2_dot(const float *a, const float *b, size_t n)
+HMR2_512 static float
+dot_f32(const float *a, const float *b, size_t n)
 {
 	__m512 s = _mm512_setzero_ps(), t = s;
 	size_t i = 0;
@@ -134,8 +238,8 @@ dot_bf16(const uint16_t *a, const float *b, size_t n)
 	return _mm512_reduce_add_ps(_mm512_add_ps(s, t));
 }
 
-HMR2_512 void
-hmr2_axpy(float f, const float *x, float *y, size_t n)
+HMR2_512 static void
+axpy_f32(float f, const float *x, float *y, size_t n)
 {
 	__m512 v = _mm512_set1_ps(f);
 
@@ -154,39 +258,39 @@ axpy_bf16(float f, const uint16_t *x, float *y, size_t n)
 							_mm512_loadu_ps(y + i)));
 }
 
-void
-hmr2_dots(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+static void
+fast_dots(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
 	  float *y)
 {
 	for (size_t o = from; o < to; o++) {
 		float s = l->dtype == HMR_DTYPE_BF16 ?
 			dot_bf16((const uint16_t *)l->w + o * l->in, x, l->in) :
-			hmr2_dot((const float *)l->w + o * l->in, x, l->in);
+			dot_f32((const float *)l->w + o * l->in, x, l->in);
 
 		y[o - from] = l->bias ? s + l->bias[o] : s;
 	}
 }
 
-void
-hmr2_blend(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+static void
+fast_blend(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
 	   float *y)
 {
 	for (size_t o = from; o < to; o++)
 		if (l->dtype == HMR_DTYPE_BF16)
 			axpy_bf16(x[o - from], (const uint16_t *)l->w + o * l->in, y, l->in);
 		else
-			hmr2_axpy(x[o - from], (const float *)l->w + o * l->in, y, l->in);
+			axpy_f32(x[o - from], (const float *)l->w + o * l->in, y, l->in);
 }
 
-HMR2_512 void
-hmr2_gelu_row(float *x, size_t n)
+HMR2_512 static void
+gelu_row(float *x, size_t n)
 {
 	for (size_t i = 0; i < n; i += 16)
 		_mm512_storeu_ps(x + i, hmr2_gelu(_mm512_loadu_ps(x + i)));
 }
 
-HMR2_512 void
-hmr2_softmax(float *p, size_t n, float scale)
+HMR2_512 static void
+softmax(float *p, size_t n, float scale)
 {
 	__m512 f = _mm512_set1_ps(scale), most = _mm512_set1_ps(-__builtin_inff());
 	__m512 s = _mm512_setzero_ps(), top;
@@ -206,4 +310,45 @@ hmr2_softmax(float *p, size_t n, float scale)
 		_mm512_storeu_ps(p + i, _mm512_mul_ps(f, _mm512_loadu_ps(p + i)));
 }
 
+#define EITHER(fast, plain) (hmr2_cpu_fast() ? fast : plain)
+#else
+#define EITHER(fast, plain) plain
 #endif
+
+float
+hmr2_dot(const float *a, const float *b, size_t n)
+{
+	return EITHER(dot_f32, plain_dot)(a, b, n);
+}
+
+void
+hmr2_axpy(float f, const float *x, float *y, size_t n)
+{
+	EITHER(axpy_f32, plain_axpy)(f, x, y, n);
+}
+
+void
+hmr2_dots(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+	  float *y)
+{
+	EITHER(fast_dots, plain_dots)(l, from, to, x, y);
+}
+
+void
+hmr2_blend(const struct hmr2_linear *l, uint32_t from, uint32_t to, const float *x,
+	   float *y)
+{
+	EITHER(fast_blend, plain_blend)(l, from, to, x, y);
+}
+
+void
+hmr2_gelu_row(float *x, size_t n)
+{
+	EITHER(gelu_row, plain_gelu)(x, n);
+}
+
+void
+hmr2_softmax(float *p, size_t n, float scale)
+{
+	EITHER(softmax, plain_softmax)(p, n, scale);
+}
