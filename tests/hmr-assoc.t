@@ -67,7 +67,7 @@ hmr-assoc --lag 0 "$T/pipe" >"$T/live" 2>/dev/null &
 pid=$!
 exec 3>"$T/pipe"
 head -n 4 "$T/in.jsonl" >&3
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	[ "$(wc -l <"$T/live")" -ge 4 ] && break
 	sleep 0.2
 done
