@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hmr-eval: results against ground truth; see man/hmr-eval.1. Unlike the stages it
- * holds a whole sequence: boxes and identities only, 36 bytes each. */
+ * holds a whole sequence: 36 bytes a box, 2.1 KB a body. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -9,26 +9,34 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/bodies.h"
 #include "prog.h"
 #include "stream/stream.h"
 #include "stream/tables.h"
 #include "track/score.h"
 
-#define USAGE "hmr-eval [-hqVv] [-o file] [--iou min] [--json] [--keep-unscored] " \
-	"[--no-filled] [--score min] --truth file tracks | detections [file]"
+#define USAGE "hmr-eval [-hqVv] [-m body] [-o file] [--each] [--iou min] " \
+	"[--joints set] [--json] [--keep-unscored] [--match how] [--no-filled] " \
+	"[--score min] --truth file tracks | detections | bodies [file]"
 
 static const char help[] =
-"Scores results against ground truth in MOTChallenge's format.\n"
+"Scores results against ground truth.\n"
 "\n"
 "  tracks                 CLEAR-MOT, identity scores and HOTA of a tracks.jsonl, a\n"
 "                         stream with tracks or a MOT file\n"
 "  detections             recall and precision of all boxes, identities or not\n"
+"  bodies                 MPJPE, PA-MPJPE, PVE, PCK and acceleration\n"
 "\n"
-"      --truth FILE       the ground truth (needed)\n"
+"      --truth FILE       the ground truth (needed): MOTChallenge's format; for\n"
+"                         bodies a stream, JSON Lines or npz\n"
 "      --iou MIN          overlap that makes a match (0.5)\n"
 "      --score MIN        leave out people of a lower score (none; detections: 0.5)\n"
 "      --keep-unscored    count ground truth that is marked as not to be scored\n"
 "      --no-filled        leave out people filled into gaps\n"
+"      --joints SET       bodies: all (44), 14 (the reference's), 24 (SMPL's)\n"
+"      --match HOW        bodies: who is who by box, id or auto (auto)\n"
+"      --each             bodies: every joint, and errors by confidence\n"
+"  -m, --model BODY       the body's file, where its name does not find it\n"
 "      --json             one JSON object instead of text\n"
 "  -o, --output FILE      write to FILE instead of standard output\n"
 "  -q, --quiet            errors only\n"
@@ -36,11 +44,14 @@ static const char help[] =
 "  -h, --help             this text\n"
 "  -V, --version          the version\n";
 
-enum { OPT_TRUTH = 0x200, OPT_IOU, OPT_SCORE, OPT_KEEP, OPT_NO_FILLED, OPT_JSON };
+enum { OPT_TRUTH = 0x200, OPT_IOU, OPT_SCORE, OPT_KEEP, OPT_NO_FILLED, OPT_JSON,
+	OPT_JOINTS, OPT_MATCH, OPT_EACH };
 
 struct options {
-	bool tracks, json, keep, no_filled;
-	const char *truth, *in, *out;
+	bool tracks, bodies, json, keep, no_filled, each;
+	const char *truth, *in, *out, *body;
+	enum hmr_eval_set set;
+	enum hmr_eval_match match;
 	double iou;
 	double score;		/* < 0: not given */
 };
@@ -257,7 +268,105 @@ print_boxes(FILE *out, const struct hmr_score *s, const struct options *o)
 		print_text(out, all, n);
 }
 
+/* ---- bodies ---- */
+
+/* Streams and JSON Lines are known by their first byte; the rest are arrays. */
+static bool
+looks_like_arrays(const char *path)
+{
+	unsigned char c = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, &c, 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n == 1 && c != '{' && c != 'H';
+}
+
+static enum hmr_status
+read_bodies(struct hmr_eval_bodies *b, const char *path,
+	    const struct hmr_eval_reading *r, struct hmr_err *e)
+{
+	int fd = hmr_open_in(path);
+	enum hmr_status st;
+
+	st = hmr_eval_read_stream(b, fd, path ? path : "standard input", r, e);
+	if (fd > 2)
+		close(fd);
+	return st;
+}
+
+/* The body that both sides' poses are of, or NULL. */
+static const struct hmr_body *
+common_body(const struct hmr_eval_bodies *truth, const struct hmr_eval_bodies *result)
+{
+	if (!result->body || (truth->body && strcmp(hmr_body_sha256(truth->body),
+						    hmr_body_sha256(result->body))))
+		return NULL;
+	return result->body;
+}
+
+static enum hmr_status
+score_bodies(struct hmr_eval_scores *s, const struct options *o, struct hmr_err *e)
+{
+	struct hmr_eval_bodies truth = { 0 }, result = { 0 };
+	struct hmr_eval_reading r = { .set = o->set, .body = o->body, .score = o->score,
+				      .no_filled = o->no_filled };
+	enum hmr_status st;
+
+	st = read_bodies(&result, o->in, &r, e);
+	r.score = -1;
+	r.no_filled = false;
+	if (!st)
+		st = looks_like_arrays(o->truth) ?
+		     hmr_eval_read_npz(&truth, o->truth, &r, e) :
+		     read_bodies(&truth, o->truth, &r, e);
+	if (!st)
+		hmr_info(1, "%zu bodies of the truth, %zu of the result", truth.n,
+			 result.n);
+	if (!st)
+		st = hmr_eval_score(s, &truth, &result, o->set, o->match, o->iou,
+				    common_body(&truth, &result), e);
+	hmr_eval_release(&truth);
+	hmr_eval_release(&result);
+	return st;
+}
+
 /* ---- the program ---- */
+
+/* The place of s in names, which is what --what takes. */
+static int
+one_of(const char *what, const char *s, const char *const names[3])
+{
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(s, names[i]))
+			return i;
+	hmr_usage_die("%s: %.40s is none of %s, %s, %s", what, s, names[0], names[1],
+		      names[2]);
+}
+
+/* What is scored, and from where. */
+static void
+parse_operands(int argc, char **argv, struct options *o)
+{
+	if (optind == argc)
+		hmr_usage_die("say what to score: tracks, detections or bodies");
+	o->tracks = !strcmp(argv[optind], "tracks");
+	o->bodies = !strcmp(argv[optind], "bodies");
+	if (!o->tracks && !o->bodies && strcmp(argv[optind], "detections"))
+		hmr_usage_die("cannot score '%s': tracks, detections or bodies",
+			      argv[optind]);
+	if (!o->bodies && (o->set || o->match || o->each || o->body))
+		hmr_usage_die("--joints, --match, --each and -m are for bodies");
+	if (argc - optind > 2)
+		hmr_usage_die("more than one input: %s", argv[optind + 2]);
+	if (!o->truth)
+		hmr_usage_die("--truth FILE is needed");
+	o->in = argc - optind > 1 && strcmp(argv[optind + 1], "-") ?
+		argv[optind + 1] : NULL;
+	if (!o->tracks && !o->bodies && o->score < 0)
+		o->score = 0.5;
+}
 
 static void
 parse(int argc, char **argv, struct options *o)
@@ -271,11 +380,17 @@ parse(int argc, char **argv, struct options *o)
 		{ "keep-unscored", no_argument, NULL, OPT_KEEP },
 		{ "no-filled", no_argument, NULL, OPT_NO_FILLED },
 		{ "json", no_argument, NULL, OPT_JSON },
+		{ "joints", required_argument, NULL, OPT_JOINTS },
+		{ "match", required_argument, NULL, OPT_MATCH },
+		{ "each", no_argument, NULL, OPT_EACH },
+		{ "model", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const char *const sets[3] = { "all", "14", "24" };
+	static const char *const ways[3] = { "auto", "id", "box" };
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT "o:", longs, NULL)) != -1) {
+	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT "m:o:", longs, NULL)) != -1) {
 		if (hmr_common_opt(k, help))
 			continue;
 		switch (k) {
@@ -286,22 +401,16 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_KEEP: o->keep = true; break;
 		case OPT_NO_FILLED: o->no_filled = true; break;
 		case OPT_JSON: o->json = true; break;
+		case OPT_EACH: o->each = true; break;
+		case OPT_JOINTS: o->set = (enum hmr_eval_set)one_of("--joints", optarg, sets);
+			break;
+		case OPT_MATCH: o->match = (enum hmr_eval_match)one_of("--match", optarg, ways);
+			break;
+		case 'm': o->body = optarg; break;
 		default: hmr_bad_option(argv);
 		}
 	}
-	if (optind == argc)
-		hmr_usage_die("say what to score: tracks or detections");
-	o->tracks = !strcmp(argv[optind], "tracks");
-	if (!o->tracks && strcmp(argv[optind], "detections"))
-		hmr_usage_die("cannot score '%s': tracks or detections", argv[optind]);
-	if (argc - optind > 2)
-		hmr_usage_die("more than one input: %s", argv[optind + 2]);
-	if (!o->truth)
-		hmr_usage_die("--truth FILE is needed");
-	o->in = argc - optind > 1 && strcmp(argv[optind + 1], "-") ?
-		argv[optind + 1] : NULL;
-	if (!o->tracks && o->score < 0)
-		o->score = 0.5;
+	parse_operands(argc, argv, o);
 }
 
 static enum hmr_status
@@ -341,6 +450,7 @@ main(int argc, char **argv)
 {
 	struct options o = { .iou = 0.5, .score = -1 };
 	struct hmr_mot truth = { 0 }, result = { 0 };
+	struct hmr_eval_scores b;
 	struct hmr_score s = { 0 };
 	struct hmr_err e = { 0 };
 	enum hmr_status st;
@@ -348,11 +458,15 @@ main(int argc, char **argv)
 
 	hmr_prog_init(argc, argv, USAGE);
 	parse(argc, argv, &o);
-	if ((st = score(&s, &truth, &result, &o, &e)))
+	st = o.bodies ? score_bodies(&b, &o, &e) : score(&s, &truth, &result, &o, &e);
+	if (st)
 		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));
 	if (!(out = fdopen(hmr_open_out(o.out), "w")))
 		hmr_die(HMR_EXIT_FAIL, "out of memory");
-	if (o.tracks)
+	if (o.bodies)
+		(o.json ? hmr_eval_print_json : hmr_eval_print_text)(out, &b, o.set,
+								      o.each);
+	else if (o.tracks)
 		print_tracks(out, &s, &o);
 	else
 		print_boxes(out, &s, &o);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # hmr-eval: a published result's scores, a case counted by hand in every input
-# format, and what it refuses.
+# format, bodies against numpy, and what it refuses.
 . "${0%/*}/lib.sh"
 need hmr-eval hmr-assoc
 
@@ -102,12 +102,90 @@ expect 0 "a stream" hmr-eval --truth "$T/gt.txt" detections "$T/r.hmr"
 expect 0 "-o" hmr-eval -o "$T/file" --truth "$T/gt.txt" tracks "$T/r.jsonl"
 same "$T/file" "$T/lines" "-o writes the same"
 
+# --- bodies -------------------------------------------------------------------
+# Turned people: one as in the truth, one whose knee is bent otherwise.
+cat >"$T/make.py" <<'END'
+import json
+import math
+import sys
+def line(**o):
+    print(json.dumps(o))
+def person(identity, x, bend, camera=(0, 0, 30)):
+    pose = [1, 0, 0, 0, -1, 0, 0, 0, -1] + 23 * [1, 0, 0, 0, 1, 0, 0, 0, 1]
+    c, s = math.cos(bend), math.sin(bend)
+    pose[36:45] = [1, 0, 0, 0, c, -s, 0, s, c]
+    joints = [[0.01 * j, 0.02 * (j % 7), 0.03 * (j % 5)] for j in range(44)]
+    joints[14][2] += bend
+    return {**({"id": identity} if identity else {}), "box": [x, 0, x + 40, 80], "score": 0.9,
+            "pose": pose, "shape": 10 * [0], "camera": camera, "joints3d": joints}
+line(type="header", tracks="1.0", width=640, height=480, time_base=[1, 10], stages=[
+    {"name": "hmr-mesh", "version": "0", "body": "mannequin"}])
+bend = float(sys.argv[1])
+line(type="frame", frame=0, pts=0, people=[person(1, 10, 0), person(2, 100, bend)][::int(sys.argv[2])])
+line(type="frame", frame=1, pts=1, people=[person(1, 10, bend)])
+line(type="end", frames=2, status="complete")
+END
+python3 "$T/make.py" 0 1 >"$T/bt.jsonl"
+python3 "$T/make.py" 0.44 -1 >"$T/br.jsonl"
+expect 0 "bodies against themselves" hmr-eval --json --truth "$T/bt.jsonl" bodies "$T/bt.jsonl"
+like "$T/out" '"mpjpe":0.000000.*"pa_mpjpe":0.000000.*"pve":0.000000.*"found":1.000000' "they are perfect"
+expect 0 "bodies" hmr-eval --json --truth "$T/bt.jsonl" bodies "$T/br.jsonl"
+like "$T/out" '"mpjpe":6.666667,"mpjpe_median":10.000000,' "one joint of 44 off by 440 mm in two of three bodies"
+like "$T/out" '"pve":[1-9].*"pck05":null.*"pairs":3,"frames":2}' "the knee bends the surface; no joints in the image"
+expect 0 "bodies --joints 24" hmr-eval --json --joints 24 --each --truth "$T/bt.jsonl" bodies "$T/br.jsonl"
+like "$T/out" '"joint":"left_knee","n":3,"mpjpe":0.000000' "SMPL's joints from the pose: the knee stays"
+like "$T/out" '"joint":"left_ankle","n":3,"mpjpe":1[0-9][0-9]' "the ankle goes"
+expect 0 "bodies as text" hmr-eval --each --truth "$T/bt.jsonl" bodies "$T/br.jsonl"
+is "$(column "$T/out" MPJPE | head -n 1)" 6.7 "the same as text"
+like "$T/out" '^ 100.0      3      3      3      2$' "and how many"
+like "$T/out" '^left_ankle +293.3' "joint by joint"
+expect 0 "--match id" hmr-eval --json --match id --truth "$T/bt.jsonl" bodies "$T/br.jsonl"
+like "$T/out" '"mpjpe":6.666667.*"pairs":3' "by identity"
+expect 0 "bodies --score" hmr-eval --json --score 0.95 --truth "$T/bt.jsonl" bodies "$T/br.jsonl"
+like "$T/out" '"mpjpe":null.*"found":0.000000,"truth":3,"bodies":0,' "nobody is that sure"
+sed 's/"body": "mannequin"/"x": 0/' "$T/br.jsonl" >"$T/nobody.jsonl"
+expect 0 "no body in the header" hmr-eval --json --truth "$T/bt.jsonl" bodies "$T/nobody.jsonl"
+like "$T/out" '"mpjpe":6.666667.*"pve":null' "no surface to compare"
+fails 3 "no body for SMPL's joints" hmr-eval --joints 24 --truth "$T/bt.jsonl" bodies "$T/nobody.jsonl"
+sed 's/"body": "mannequin"/"body": "mannequin", "body_sha256": "0123"/' "$T/br.jsonl" >"$T/other.jsonl"
+fails 1 "another body" hmr-eval --truth "$T/bt.jsonl" bodies "$T/other.jsonl"
+sed '$d' "$T/bt.jsonl" >"$T/cut.jsonl"
+fails 3 "ground truth that was cut off" hmr-eval --truth "$T/cut.jsonl" bodies "$T/br.jsonl"
+echo 'PK but no more' >"$T/bad.npz"
+fails 3 "arrays that are none" hmr-eval --truth "$T/bad.npz" bodies "$T/br.jsonl"
+
+py=/usr/bin/python3
+[ -x $py ] || py=python3
+if $py -c 'import numpy' 2>/dev/null; then
+	cd "$T" || exit 1
+	$py "$ROOT/tests/tool/bodies.py" make
+	for truth in truth grid; do
+		for joints in all 14; do
+			expect 0 "$truth.npz, --joints $joints" \
+				hmr-eval --json --truth $truth.npz --joints $joints bodies result.jsonl
+			cp out scores.json
+			is "$($py "$ROOT/tests/tool/bodies.py" check scores.json 2>&1)" "as numpy has it" \
+				"$truth.npz, --joints $joints: every score"
+		done
+	done
+	$py -c 'import numpy; numpy.savez("flat.npz", joints3d=numpy.zeros((3, 17, 3)))'
+	fails 3 "arrays of 17 joints" hmr-eval --truth flat.npz bodies result.jsonl
+	like err 'flat.npz.*17' "says what is wrong"
+	$py -c 'import numpy; numpy.savez("none.npz", joints=numpy.zeros((3, 44, 3)))'
+	fails 3 "arrays without joints3d" hmr-eval --truth none.npz bodies result.jsonl
+else
+	skip "bodies against arrays" "no numpy"
+fi
+
 # --- refused ------------------------------------------------------------------
 fails 1 "no ground truth file" hmr-eval --truth "$T/none" tracks "$T/r.jsonl"
 fails 1 "no result file" hmr-eval --truth "$T/gt.txt" tracks "$T/none"
 expect 2 "no --truth" hmr-eval tracks "$T/r.jsonl"
 expect 2 "nothing to score" hmr-eval --truth "$T/gt.txt"
-expect 2 "cannot score that" hmr-eval --truth "$T/gt.txt" bodies "$T/r.jsonl"
+expect 2 "cannot score that" hmr-eval --truth "$T/gt.txt" poses "$T/r.jsonl"
+expect 2 "--each of tracks" hmr-eval --each --truth "$T/gt.txt" tracks "$T/r.jsonl"
+expect 2 "--joints of nothing" hmr-eval --joints 15 --truth "$T/gt.txt" bodies "$T/r.jsonl"
+expect 2 "--match by nothing" hmr-eval --match luck --truth "$T/gt.txt" bodies "$T/r.jsonl"
 expect 2 "two inputs" hmr-eval --truth "$T/gt.txt" tracks a b
 expect 2 "--iou 0" hmr-eval --iou 0 --truth "$T/gt.txt" tracks "$T/r.jsonl"
 for line in '1,1,10,10,40' '0,1,1,1,1,1' '1,x,1,1,1,1' '1.5,1,1,1,1,1' '1,1,nan,1,1,1' '1,1,1,1,-4,1'; do
