@@ -18,6 +18,7 @@
 struct hmr2_mesher {
 	struct hmr_mesher_options o;
 	bool antialias;
+	bool betas;			/* the body's shape numbers are SMPL's */
 	const struct hmr_body *body;
 	struct hmr_hmr2 *net;
 	struct hmr2_cropper *cropper;
@@ -92,6 +93,7 @@ hmr2_mesher_new(struct hmr2_mesher **out, const struct hmr_model *model,
 	m->o = *o;
 	m->antialias = antialias;
 	m->body = body;
+	m->betas = !strcmp(hmr_body_shape_name(body, 0), "beta0");
 	if ((st = make_net(m, model, e)) ||
 	    (st = hmr2_cropper_new(&m->cropper, o->pose.width, e)) ||
 	    (st = hmr_rgb_new(&m->rgb, o->pose.width, e)) ||
@@ -193,7 +195,8 @@ fill_row(struct hmr2_mesher *m, const struct hmr_image *im, float focal,
 	memset(row, 0, sizeof(*row));
 	row->person = m->person[k] = person;
 	memcpy(row->pose, r->pose, sizeof(row->pose));
-	memcpy(row->shape, r->shape, sizeof(row->shape));
+	if (m->betas)
+		memcpy(row->shape, r->shape, sizeof(row->shape));
 	memcpy(row->camera_crop, r->camera, sizeof(row->camera_crop));
 	row->crop[0] = s->centre[0];
 	row->crop[1] = s->centre[1];
