@@ -236,6 +236,18 @@ if have hmr-detect hmr-mesh hmr-model; then
 	fi
 fi
 
+# quietly CMD...: the shell's own word about a killed job goes nowhere.
+quietly() {
+	exec 7>&2 2>"$T/wait"
+	"$@"
+	quiet_status=$?
+	exec 2>&7 7>&-
+	return $quiet_status
+}
+
+# A process that writes part of a stream and is killed.
+killed() { (sh -c 'cat "$1"; kill -9 $$' - "$T/part.hmr"; :) 2>"$T/wait"; }
+
 # interrupt SIGNAL STAGE: while it waits for more input. A shell starts background
 # jobs with SIGINT ignored, which stages respect: env undoes it.
 interrupt() {
@@ -253,7 +265,7 @@ interrupt() {
 	pid=$!
 	until_output
 	kill -s "$sig" $pid
-	wait $pid
+	quietly wait $pid
 	is $? "$want" "$1: dies by SIG$sig"
 	exec 9>&-
 	ends_in "$T/out" "$1" interrupted
@@ -281,7 +293,7 @@ interrupt_decode() {
 	kill -s INT $pid
 	cat <&8 >>"$T/out"
 	exec 8<&-
-	wait $pid
+	quietly wait $pid
 	is $? 130 "hmr-decode: dies by SIGINT"
 }
 
@@ -289,7 +301,7 @@ interrupt_decode() {
 cut=$(awk '$2 == "frame" { print $1 }' "$T/ends" | tail -n 1)
 head -c "$cut" "$nobody" >"$T/part.hmr"
 for s in $stages $networks; do
-	sh -c 'cat "$1"; kill -9 $$' - "$T/part.hmr" 2>/dev/null | stage "$s" >"$T/out" 2>"$T/err"
+	killed | stage "$s" >"$T/out" 2>"$T/err"
 	got=$?
 	[ $got -eq 3 ] && one_line "$T/err"
 	ok $? "$s: its upstream is killed" || { note "exit $got"; notefile "$T/err"; }
