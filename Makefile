@@ -107,7 +107,7 @@ video:
 	@tools/fetch-video.sh
 
 demo: deps
-	@$(SUBMAKE) all
+	+@$(SUBMAKE) all
 	@HMR_BIN=$(abspath $O) tools/fetch-models.sh
 	@tools/fetch-video.sh
 	@HMR_BIN=$(abspath $O) tools/demo.sh
@@ -116,15 +116,15 @@ demo: deps
 # short tests under sanitizers. Without network the tests that need models or the
 # video say so and are skipped; in CI that is a failure.
 check: deps
-	@$(SUBMAKE) WERROR=1 all units
-	@$(SUBMAKE) SAN=address,undefined O=$O-san all units
-	@$(SUBMAKE) fuzzers
+	+@$(SUBMAKE) WERROR=1 all units
+	+@$(SUBMAKE) SAN=address,undefined O=$O-san all units
+	+@$(SUBMAKE) fuzzers
 	@HMR_BIN=$(abspath $O) tools/fetch-models.sh || [ -z "$$CI" ]
 	@tools/fetch-video.sh || [ -z "$$CI" ]
 	@$(PROVE) -j$(shell nproc) $(UNITS) $(TESTS)
 
 fuzzers:
-	@$(SUBMAKE) CC=clang SAN=address,undefined,fuzzer-no-link O=$O-fuzz \
+	+@$(SUBMAKE) CC=clang SAN=address,undefined,fuzzer-no-link O=$O-fuzz \
 	  'LIBS_nn=-ldnnl -lgomp' fuzz-targets
 fuzz: all fuzzers
 	@$(PROVE) -v tests/fuzz.t

@@ -63,7 +63,7 @@ END {
 	for (i = 1; i <= n; i++) {
 		s = median(v["short", order[i]]); l = median(v["long", order[i]])
 		printf "%-18s %10d %10d %10d%s\n", order[i], s, l, l - s,
-		    l - s > 2048 ? "   GROWS" : ""
+		    (l - s > 2048 ? "   GROWS" : "")
 		if (l - s > 2048) bad = 1
 	}
 	exit bad
