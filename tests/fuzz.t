@@ -31,11 +31,11 @@ for target in "$HMR_FUZZ_BIN"/fuzz_*; do
 	    -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 	    -artifact_prefix="$T/found-$name-" "$corpus") >"$T/out" 2>"$T/err" </dev/null
 	ok $? "$name for $seconds s" || {
-		grep -E -A 8 'ERROR|runtime error|SUMMARY' "$T/err" | head -n 30 | sed 's/^/# /'
+		grep -E -A 8 'ERROR|runtime error|SUMMARY' "$T/err" | head -n 30 | sed 's/^/# /' >&2
 		for f in "$T/found-$name-"*; do
 			[ -f "$f" ] && note "${f##*/}: $(head -c 6000 "$f" | base64 -w 0)"
 		done
 	}
-	note "$(grep -E 'number_of_executed_units' "$T/err")"
+	remark "$(grep -E 'number_of_executed_units' "$T/err")"
 done
 finish

@@ -56,9 +56,11 @@ finish() {
 	exit
 }
 
-# note TEXT: a comment in the TAP. notefile FILE: the head of a file as one.
-note() { printf '%s\n' "$*" | sed 's/^/# /'; }
-notefile() { head -c 4000 "$1" | head -n 20 | sed 's/^/# /'; }
+# note TEXT: why a test failed, on stderr, where prove shows it. notefile FILE: the
+# head of a file so. remark TEXT: a comment that is only seen with prove -v.
+note() { printf '%s\n' "$*" | sed 's/^/# /' >&2; }
+notefile() { head -c 4000 "$1" | head -n 20 | sed 's/^/# /' >&2; }
+remark() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
 # run CMD...: stdout to $T/out, stderr to $T/err, status to $got; stdin is empty.
 run() {

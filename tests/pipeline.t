@@ -76,7 +76,7 @@ is "$(grep -o '"id":[0-9]*' "$T/p.jsonl" | sort -u | wc -l)" "$people" \
 # --- nothing is held back -------------------------------------------------------------
 expect 0 "--lag 0: a frame's line is out before the next frame comes" \
     $py "$ROOT/tests/tool/lockstep.py" "$T/v.hmr" 'hmr-detect | hmr-mesh | hmr-assoc --lag 0'
-note "milliseconds, median and largest: $(cat "$T/out")"
+remark "milliseconds, median and largest: $(cat "$T/out")"
 
 # --- the way out -----------------------------------------------------------------------
 if have hmr-render hmr-export; then

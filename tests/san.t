@@ -31,7 +31,7 @@ again() {
 	ok $? "$name" && return
 	note "exit $got"
 	grep -E -A 12 '^not ok|: runtime error: |ERROR: AddressSanitizer' "$T/log" |
-	    head -n 60 | sed 's/^/# /'
+	    head -n 60 | sed 's/^/# /' >&2
 }
 
 for u in "$bin"/unit/test_*; do
