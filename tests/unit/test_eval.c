@@ -190,6 +190,13 @@ test_errors(void **state)
 					NULL), HMR_OK);
 	NEAR(s.mpjpe, 0, 1e-3);
 	assert_int_equal(s.joints, 14);
+	p->known[39] = 0;			/* then from the middle of the hips */
+	p->joints[27][0] += 0.088f;
+	s = score(&t, &r, HMR_EVAL_AUTO);
+	NEAR(s.mpjpe, (41 * 44 + 44) / 42.0, 1e-3);	/* 27 itself off by 88 - 44 */
+	p->known[28] = 0;			/* nothing to measure from */
+	s = score(&t, &r, HMR_EVAL_AUTO);
+	assert_true(isnan(s.mpjpe));
 	hmr_eval_release(&t);
 	hmr_eval_release(&r);
 }
@@ -272,6 +279,10 @@ test_pairs(void **state)
 	assert_int_equal(s.frames, 2);
 	NEAR(s.mpjpe, 0, 0.1);
 	NEAR(s.pck05, 1, 0);
+	r.row[1].box[0] += 30;			/* overlap 20 of 80: not the same */
+	r.row[1].box[2] += 30;
+	s = score(&t, &r, HMR_EVAL_BOX);
+	assert_int_equal(s.matched, 1);
 	s = score(&t, &r, HMR_EVAL_ID);
 	assert_int_equal(s.matched, 2);
 	NEAR(s.pck05, 0, 0);
