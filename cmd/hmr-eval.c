@@ -270,17 +270,18 @@ print_boxes(FILE *out, const struct hmr_score *s, const struct options *o)
 
 /* ---- bodies ---- */
 
-/* Streams and JSON Lines are known by their first byte; the rest are arrays. */
+/* Streams are known by their magic, JSON Lines by a brace; the rest are arrays, but
+ * what is too short for any is a stream that was cut. */
 static bool
 looks_like_arrays(const char *path)
 {
-	unsigned char c = 0;
+	unsigned char c[4];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, &c, 1);
+	ssize_t n = fd < 0 ? 0 : read(fd, c, sizeof(c));
 
 	if (fd >= 0)
 		close(fd);
-	return n == 1 && c != '{' && c != 'H';
+	return n == sizeof(c) && c[0] != '{' && memcmp(c, "HMR\xb1", sizeof(c)) != 0;
 }
 
 static enum hmr_status
