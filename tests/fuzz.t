@@ -27,7 +27,7 @@ for target in "$HMR_FUZZ_BIN"/fuzz_*; do
 	case $name in
 	*stream* | *lines* | *json*) cp "$T"/streams/* "$corpus/" 2>/dev/null ;;
 	esac
-	(cd "$T" && exec "$target" -max_total_time="$seconds" -timeout=10 \
+	(cd "$T" && exec "$target" -max_total_time="$seconds" -timeout=120 \
 	    -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 	    -artifact_prefix="$T/found-$name-" "$corpus") >"$T/out" 2>"$T/err" </dev/null
 	ok $? "$name for $seconds s" || {
