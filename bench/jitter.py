@@ -10,7 +10,8 @@ Runs hmr-assoc with --smooth off, light and strong, with the default lag and wit
 --still the body is taken to stand still: then the whole movement is jitter.
 
 jitter  mm a frame: root mean square over 44 joints of the distance to a parabola
-        through the 7 frames around (camera not added); --still: to the mean
+        through the 7 frames around (camera not added); --still: to the mean, and
+        there lag and amp say nothing: no movement is meant
 accel   mm a frame squared, mean of the second difference of the 44 joints
 depth   the same residual of the camera's depth, in parts of a thousand of it
 2D      px, the same residual of joints2d
@@ -125,8 +126,9 @@ def measure(base, now, still):
     s = np.linalg.norm(v0, axis=1)
     fast = s >= np.quantile(s, 0.9)
     amp = (v0[fast] * v1[fast]).sum() / (v0[fast] ** 2).sum()
+    slow = (np.nan, np.nan) if still else (late(speed), amp)
     return (rms(j, -1), np.mean(np.concatenate([a.ravel() for a in acc])),
-            1e3 * rms(depth, -1), rms(px, -1), np.mean(shape), late(speed), amp,
+            1e3 * rms(depth, -1), rms(px, -1), np.mean(shape), *slow,
             100 * np.mean(off), 100 * np.mean(seen) if seen else float("nan"))
 
 
