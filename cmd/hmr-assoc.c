@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "body/body.h"
+#include "body/surface.h"
 #include "filter.h"
 #include "prog.h"
 #include "stream/lines_write.h"
@@ -57,7 +58,6 @@ struct ctx {
 	bool renew;			/* bodies change: vertices too */
 	/* the body that the header names */
 	struct hmr_body *body;
-	char body_name[256];
 	struct hmr_pose_work *work;
 	uint32_t vert_rows, *vert_person;	/* with --vertices or a stream's own */
 	float *vert;
@@ -84,35 +84,25 @@ close_body(struct ctx *c)
 	hmr_body_free(c->body);
 	c->work = NULL;
 	c->body = NULL;
-	c->body_name[0] = 0;
 }
 
 /* The body that the bodies of this stream were made with. */
 static enum hmr_status
 open_body(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
 {
-	const char *name = hmr_head_stage_field(h, "body");
-	const char *sha = hmr_head_stage_field(h, "body_sha256");
 	enum hmr_status st;
+	bool fresh;
 
-	if (!name)
-		return hmr_fail(e, HMR_E_FORMAT, "the header names no body");
-	if (c->body && !strcmp(name, c->body_name) &&
-	    (!sha || !strcmp(sha, hmr_body_sha256(c->body))))
-		return HMR_OK;
-	close_body(c);
-	if ((st = hmr_body_open(&c->body, name, e)))
-		return st;
-	if (sha && strcmp(sha, hmr_body_sha256(c->body))) {
-		st = hmr_fail(e, HMR_E_MODEL, "body %s: SHA-256 is %s, the header says %s",
-			      name, hmr_body_sha256(c->body), sha);
-		close_body(c);
-		return st;
+	st = hmr_surface_body(&c->body, h, NULL, &fresh, e);
+	if (fresh) {
+		hmr_pose_work_free(c->work);
+		c->work = NULL;
 	}
-	if (!(c->work = hmr_pose_work_new(c->body)))
-		return hmr_fail(e, HMR_E_NOMEM, "body %s", name);
-	snprintf(c->body_name, sizeof(c->body_name), "%s", name);
-	return HMR_OK;
+	if (st == HMR_EOF)
+		return hmr_fail(e, HMR_E_FORMAT, "the header names no body");
+	if (!st && !c->work && !(c->work = hmr_pose_work_new(c->body)))
+		return hmr_fail(e, HMR_E_NOMEM, "no memory for the body");
+	return st;
 }
 
 static enum hmr_status
@@ -172,7 +162,7 @@ renew_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
 		return st < 0 ? st : HMR_OK;
 	if (rows && has != count)
 		return hmr_fail(e, HMR_E_FORMAT, "%u vertices, but body %s has %u",
-				has / 3, c->body_name, count / 3);
+				has / 3, hmr_body_name(c->body), count / 3);
 	for (uint32_t i = 0; i < rows; i++) {
 		for (k = 0; k < n && c->rows[k].person != c->vert_person[i]; k++)
 			;

@@ -27,8 +27,8 @@ hmr_surface_body(struct hmr_body **b, const struct hmr_head *h, const char *give
 		return st;
 	if (sum && strcmp(sum, hmr_body_sha256(*b))) {
 		st = hmr_fail(e, HMR_E_MODEL, "body %s: the stream was made with "
-			      "SHA-256 %.16s..., here it is %.16s...: give the same "
-			      "with -m", name, sum, hmr_body_sha256(*b));
+			      "SHA-256 %.16s..., here it is %.16s...", name, sum,
+			      hmr_body_sha256(*b));
 		hmr_body_free(*b);
 		*b = NULL;
 		return st;
