@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times a network in ONNX Runtime: hmr2_ort.js FILE.onnx THREADS BATCH RUNS.
 // Needs npm's onnxruntime-node in NODE_PATH.
-const ort = require('onnxruntime-node');
+const ort = require(require.resolve('onnxruntime-node', { paths: [process.cwd(), ...(process.env.NODE_PATH || '').split(':').filter(Boolean)] }));
 const [file, threads, batch, runs] = process.argv.slice(2);
 const now = () => Number(process.hrtime.bigint()) / 1e9;
 const cpu = () => { const u = process.cpuUsage(); return (u.user + u.system) / 1e6; };

@@ -154,7 +154,8 @@ teardown(void **state)
 	return system(cmd);
 }
 
-/* Mean error below 0.01 (normalised). Observed: plain 0, antialias 2e-6. */
+/* The project asks for a mean error below 0.01 (normalised). Observed: 5e-8, with
+ * blur 1e-7; a position rounded otherwise would give 1e-3. */
 static void
 test_crop(void **state)
 {
@@ -178,7 +179,7 @@ test_crop(void **state)
 			sum /= (double)FULL;
 			print_message("# crop %s %d: mean error %.3g, worst %.3g\n", kind[k],
 				      i, sum, (double)worst(crop, x, FULL));
-			assert_true(sum < 0.01);
+			assert_true(sum < 1e-5);
 		}
 	hmr2_cropper_free(c);
 }

@@ -100,15 +100,20 @@ static void
 make_npz(const char *path, const struct hmr_smpl *s, int method)
 {
 	uint32_t tree[48] = { 0xffffffffu };
+	float *wide = calloc(V * 3 * 12, sizeof(*wide));	/* more shapes than ten */
 	zip_t *z = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, NULL);
 
 	assert_non_null(z);
+	assert_non_null(wide);
 	for (uint32_t i = 0; i < 24; i++) {
 		tree[i] = (uint32_t)s->parent[i];
 		tree[24 + i] = i;
 	}
 	put(z, "v_template.npy", "6890, 3", s->v_template, NULL, V * 3, method);
-	put(z, "shapedirs.npy", "6890, 3, 10", s->shapedirs, NULL, V * 30, method);
+	for (size_t i = 0; i < V * 3; i++)
+		memcpy(wide + 12 * i, s->shapedirs + 10 * i, 40);
+	put(z, "shapedirs.npy", "6890, 3, 12", wide, NULL, V * 36, method);
+	free(wide);
 	put(z, "posedirs.npy", "6890, 3, 207", s->posedirs, NULL, V * 3 * 207, method);
 	put(z, "J_regressor.npy", "24, 6890", s->regressor, NULL, V * 24, method);
 	put(z, "weights.npy", "6890, 24", s->weights, NULL, V * 24, method);
