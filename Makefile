@@ -83,6 +83,10 @@ $O/unit/%: $O/tests/unit/%.o $(call archives,all)
 	@mkdir -p $(@D)
 	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(call libs,all) -lcmocka
 
+# Tools of bench/ that are not built by their scripts.
+$O/bench/%: $O/bench/%.o $(call archives,all)
+	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(call libs,all)
+
 units: $(UNITS)
 -include $(shell find $O -name '*.d' 2>/dev/null)
 # Fuzz targets are built by clang, apart from everything else.
@@ -111,6 +115,10 @@ demo: deps
 	@HMR_BIN=$(abspath $O) tools/fetch-models.sh
 	@tools/fetch-video.sh
 	@HMR_BIN=$(abspath $O) tools/demo.sh
+
+# For the eye, into demo/pictures: needs what make demo fetches.
+pictures: all $O/bench/sheet
+	@HMR_BIN=$(abspath $O) tools/pictures.sh
 
 # Everything, in one prove: unit tests, commands, manuals, shell, headers, and the
 # short tests under sanitizers. Without network the tests that need models or the
@@ -159,5 +167,5 @@ dist:
 	git archive --prefix=hmr-$(VERSION)/ HEAD | gzip -9n >build/hmr-$(VERSION).tar.gz
 clean:
 	rm -rf build
-.PHONY: all units fuzz-targets deps models video demo check fuzzers fuzz lint headers \
+.PHONY: all units fuzz-targets deps models video demo pictures check fuzzers fuzz lint headers \
   bench install uninstall dist clean
