@@ -26,11 +26,11 @@ HMR_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 # libraries it needs. base, image and stream go to everybody.
 PARTS_hmr-decode := media
 PARTS_hmr-detect := detect nn import
-PARTS_hmr-mesh := detect body nn import
+PARTS_hmr-mesh := detect hmr2 body nn import
 PARTS_hmr-assoc := track body nn import
 PARTS_hmr-render := render body media nn import
 PARTS_hmr-export := export render track body media nn import
-PARTS_hmr-model := import nn body
+PARTS_hmr-model := hmr2 import nn body
 PARTS_hmr-eval := eval track body nn import
 COMMON_PARTS := image stream base
 LIBS_media := $(shell pkg-config --libs $(PKG_media) 2>/dev/null)

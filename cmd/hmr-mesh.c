@@ -13,15 +13,16 @@
 #include "prog.h"
 
 #define USAGE "hmr-mesh [-hqVv] [-b body] [-d device] [-j threads] [-m model] " \
-	"[-o file] [-z level] [--focal px] [--keep-image] [--landmarks] " \
-	"[--max-frame WxH] [--max-people n] [--min-score min] [--no-history] " \
+	"[-o file] [-z level] [--antialias] [--focal px] [--keep-image] [--landmarks] " \
+	"[--max-frame WxH] [--max-people n] [--min-score min] [--no-antialias] " \
+	"[--no-history] " \
 	"[--precision name] [--vertices] [file]"
 
 static const char help[] =
 "Adds the body of each detected person: pose, shape, camera, joints, colours.\n"
 "\n"
-"  -m, --model MODEL      pose network: heavy, full, lite, or a name or path (heavy)\n"
-"  -b, --body BODY        body to fit: a name or path (mannequin)\n"
+"  -m, --model MODEL      heavy, full, lite, hmr2, or another name or path (heavy)\n"
+"  -b, --body BODY        a name or path (mannequin; with hmr2 smpl)\n"
 "  -d, --device DEVICE    auto, cpu, ref or cuda[:N] (auto)\n"
 "  -j, --threads N        threads; 0 is one per core (0)\n"
 "      --precision NAME   auto, f32, bf16, f16, int8 or fp8 (auto)\n"
@@ -29,6 +30,8 @@ static const char help[] =
 "      --max-people N     bodies of the best N people of a frame (64)\n"
 "      --focal PX         focal length in pixels (the stream's, else 5000/256\n"
 "                         times the longer side)\n"
+"      --antialias        hmr2: blur large crops first, as its demo does (default)\n"
+"      --no-antialias     hmr2: do not, as its tracker\n"
 "      --keep-image       pass the image on\n"
 "      --landmarks        add the network's own points\n"
 "      --vertices         add the bodies' vertices\n"
@@ -42,7 +45,8 @@ static const char help[] =
 "  -V, --version          the version\n";
 
 enum { OPT_PRECISION = 0x200, OPT_MIN_SCORE, OPT_MAX_PEOPLE, OPT_FOCAL,
-	OPT_KEEP_IMAGE, OPT_LANDMARKS, OPT_VERTICES };
+	OPT_KEEP_IMAGE, OPT_LANDMARKS, OPT_VERTICES, OPT_ANTIALIAS,
+	OPT_NO_ANTIALIAS };
 
 struct ctx {
 	struct hmr_mesher_options o;
@@ -74,7 +78,6 @@ section_bytes(const struct ctx *c, int i, uint32_t n)
 static void
 tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 {
-	const struct hmr_poser *p = hmr_mesher_poser(c->mesher);
 	struct hmr_net_plan net;
 	size_t buffers;
 
@@ -85,7 +88,7 @@ tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 	hmr_info(1, "%s and %s on %s, %s; memory: weights %.1f MiB, "
 		 "activations %.1f, workspace %.1f, buffers %.1f, a frame %.1f",
 		 hmr_model_name(c->model), hmr_body_name(c->body),
-		 hmr_poser_backend(p), hmr_poser_precision(p),
+		 hmr_mesher_backend(c->mesher), hmr_mesher_precision(c->mesher),
 		 (double)net.weights / 0x1p20, (double)net.activations / 0x1p20,
 		 (double)net.workspace / 0x1p20, (double)buffers / 0x1p20,
 		 (double)i->max_payload / 0x1p20);
@@ -115,8 +118,8 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			      section_bytes(c, k, c->o.pose.max_people));
 	stage->model = hmr_model_name(c->model);
 	stage->model_sha256 = hmr_model_sha256(c->model);
-	stage->backend = hmr_poser_backend(hmr_mesher_poser(c->mesher));
-	stage->precision = hmr_poser_precision(hmr_mesher_poser(c->mesher));
+	stage->backend = hmr_mesher_backend(c->mesher);
+	stage->precision = hmr_mesher_precision(c->mesher);
 	stage->body = hmr_body_name(c->body);
 	stage->body_sha256 = hmr_body_sha256(c->body);
 	return HMR_OK;
@@ -148,7 +151,8 @@ put_sections(struct ctx *c, const struct hmr_meshes *m, struct hmr_frame *f,
 				m->person, m->colours, m->n, HMR_APPEARANCE_VALUES);
 			break;
 		case 2:
-			n = hmr_landmarks_put(c->section[2], m->landmarks, m->seen);
+			n = hmr_landmarks_put(c->section[2], m->landmarks,
+					      m->landmarks ? m->seen : 0);
 			break;
 		case 3:
 			n = hmr_vectors_put(c->section[3], 0, m->person, m->vertices,
@@ -226,6 +230,8 @@ own_option(struct ctx *c, int k, const char *arg)
 	case OPT_KEEP_IMAGE: c->keep_image = true; break;
 	case OPT_LANDMARKS: c->landmarks = true; break;
 	case OPT_VERTICES: c->o.vertices = true; break;
+	case OPT_ANTIALIAS: c->o.no_antialias = false; break;
+	case OPT_NO_ANTIALIAS: c->o.no_antialias = true; break;
 	default: return false;
 	}
 	return true;
@@ -247,6 +253,8 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "keep-image", no_argument, NULL, OPT_KEEP_IMAGE },
 		{ "landmarks", no_argument, NULL, OPT_LANDMARKS },
 		{ "vertices", no_argument, NULL, OPT_VERTICES },
+		{ "antialias", no_argument, NULL, OPT_ANTIALIAS },
+		{ "no-antialias", no_argument, NULL, OPT_NO_ANTIALIAS },
 		{ NULL, 0, NULL, 0 },
 	};
 	int k;
@@ -276,8 +284,11 @@ load(struct ctx *c, struct hmr_err *e)
 			model = name;
 		}
 	if ((st = hmr_model_path(model, path, sizeof(path), e)) ||
-	    (st = hmr_model_open(&c->model, path, e)) ||
-	    (st = hmr_body_open(&c->body, c->body_name, e)))
+	    (st = hmr_model_open(&c->model, path, e)))
+		return st;
+	if (!c->body_name)
+		c->body_name = strcmp(hmr_model_kind(c->model), "hmr2") ? "mannequin" : "smpl";
+	if ((st = hmr_body_open(&c->body, c->body_name, e)))
 		return st;
 	c->people = calloc(HMR_PEOPLE_CAP, sizeof(*c->people));
 	if (!c->people)
@@ -295,7 +306,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
-	struct ctx c = { .model_name = "heavy", .body_name = "mannequin",
+	struct ctx c = { .model_name = "heavy",
 		.o = { .pose = { .device = "auto", .max_people = 64 },
 		       .min_score = HMR_MESH_SCORE } };
 	struct hmr_filter_options o = { .level = -1 };

@@ -14,21 +14,24 @@
 #include <unistd.h>
 
 #include "body/body.h"
+#include "hmr2/hmr2_take.h"
 #include "import/import.h"
 #include "import/safetensors.h"
 #include "nn/use.h"
 #include "prog.h"
 
 static const char usage[] =
-	"hmr-model [-hqVv] [-d device] [-j threads] [-o file] [--batch n] [--in file] "
-	"[--input-size HxW] [--name name] [--out file] [--outputs names] "
-	"[--precision name] command [argument ...]";
+	"hmr-model [-hqVv] [-d device] [-j threads] [-o file] [--batch n] "
+	"[--checkpoint file] [--decoder-heads n] [--heads n] [--in file] "
+	"[--input-size HxW] [--joints file] [--mean file] [--name name] [--out file] [--outputs names] "
+	"[--precision name] [--smpl file] command [argument ...]";
 
 static const char help[] =
 "Takes in, lists, shows, checks, runs and times model files.\n"
 "\n"
 "  import [tfjs] FILE     take in a TensorFlow.js graph model\n"
 "  import mannequin       write the built-in body as a file\n"
+"  import hmr2            take in HMR2.0 and SMPL: --checkpoint, --smpl, --joints\n"
 "  list                   the models in the models' folder\n"
 "  show MODEL             graph, tensors and how they are used\n"
 "  check MODEL...         verify whole files\n"
@@ -38,12 +41,19 @@ static const char help[] =
 "\n"
 "  -o, --output FILE      import: write there instead of to the models' folder\n"
 "      --name NAME        import: name of the model (that of the file)\n"
+"      --checkpoint FILE  import hmr2: the PyTorch checkpoint\n"
+"      --smpl FILE        import hmr2: the SMPL body, pickle or npz\n"
+"      --joints FILE      import hmr2: SMPL_to_J19.pkl\n"
+"      --mean FILE        import hmr2: smpl_mean_params.npz, where asked for\n"
+"      --heads N          import hmr2: attention heads, where asked for\n"
+"      --decoder-heads N  import hmr2: those of the decoder, where asked for\n"
 "      --in FILE          run: safetensors with the inputs\n"
 "      --out FILE         run: write the outputs there, as safetensors\n"
 "      --outputs NAMES    run, bench: compute only these, separated by commas\n"
 "  -d, --device DEVICE    run, bench: auto, cpu, ref or cuda[:N] (auto)\n"
-"      --precision NAME   run, bench: auto, f32, bf16, f16, int8 or fp8 (auto)\n"
-"  -j, --threads N        run, bench: threads; 0 is one per core (0)\n"
+"      --precision NAME   run, bench: auto, f32, bf16, f16, int8 or fp8 (auto);\n"
+"                         import hmr2: f32, bf16 or int8 (f32)\n"
+"  -j, --threads N        import hmr2, run, bench: threads; 0 is one per core (0)\n"
 "      --batch N          show, bench: images at once (1)\n"
 "      --input-size HxW   show, bench: height and width of the image\n"
 "  -q, --quiet            errors only\n"
@@ -54,7 +64,8 @@ static const char help[] =
 static struct {
 	const char *output, *name;
 	struct hmr_model_use use;
-	char letters[16];
+	struct hmr2_take hmr2;
+	char letters[24];
 } opt;
 
 static void
@@ -130,21 +141,82 @@ import_mannequin(const char *path, struct hmr_err *e)
 	return st;
 }
 
+/* One line on a terminal, redrawn. */
+static void
+hmr2_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	int *last = ctx, now = (int)(done * 100 / total);
+
+	if (now == *last)
+		return;
+	*last = now;
+	fprintf(stderr, "\rhmr-model: %3d %% of %.2f GB%s", now, (double)total * 1e-9,
+		done == total ? "\n" : "");
+}
+
+static enum hmr_status
+said(const char *name, const char *kind, const char *path, struct hmr_err *e)
+{
+	struct stat sb;
+
+	if (stat(path, &sb))
+		return hmr_fail(e, HMR_E_IO, "%s", path);
+	if (hmr_verbose >= 0)
+		printf("%s\t%s\t%lld\t%s\n", name, kind, (long long)sb.st_size, path);
+	return HMR_OK;
+}
+
+/* Network and body, each where it is given. */
+static enum hmr_status
+import_hmr2(struct hmr_err *e)
+{
+	char net[4096], body[4096];
+	struct hmr2_take *t = &opt.hmr2;
+	enum hmr_status st;
+	int last = -1;
+
+	if (!t->net.checkpoint && !t->smpl)
+		hmr_usage_die("import hmr2 needs --checkpoint or --smpl, or both");
+	if (t->net.checkpoint && t->smpl && opt.output)
+		hmr_usage_die("import hmr2 writes two files: -o needs one import each");
+	t->net.name = opt.name ? opt.name : "hmr2";
+	if (opt.name)
+		import_name((char[64]){ 0 }, opt.name);
+	t->net.precision = opt.use.precision;
+	t->threads = opt.use.threads;
+	t->net_path = net;
+	t->body_path = body;
+	if (hmr_verbose >= 0 && isatty(2)) {
+		t->net.progress = hmr2_progress;
+		t->net.ctx = &last;
+	}
+	if ((st = import_path(net, sizeof(net), t->net.name, e)) ||
+	    (st = import_path(body, sizeof(body), "smpl", e)) ||
+	    (st = hmr2_take_in(t, e)))
+		return st;
+	if (t->smpl && (st = said("smpl", "body", body, e)))
+		return st;
+	return t->net.checkpoint ? said(t->net.name, HMR_HMR2_KIND, net, e) : HMR_OK;
+}
+
 static enum hmr_status
 cmd_import(int argc, char **argv, struct hmr_err *e)
 {
 	struct hmr_import_info info = { .tool = "hmr-model " HMR_VERSION };
 	const char *file = argv[argc - 1], *dot = strrchr(file, '.');
 	char path[4096];
-	struct stat sb;
 	enum hmr_status st;
 
 	bool body = argc == 1 && !strcmp(file, "mannequin");
 
+	if (argc == 1 && !strcmp(file, "hmr2"))
+		return import_hmr2(e);
+	if (opt.letters[strspn(opt.letters, "on")])
+		hmr_usage_die("import of this does not take one of the options given");
 	if (argc == 2 ? strcmp(argv[0], "tfjs") != 0 :
 			!body && (!dot || strcmp(dot, ".json")))
 		hmr_usage_die("import: '%.100s' is of no known format (tfjs FILE.json, "
-			      "mannequin)", argv[0]);
+			      "mannequin, hmr2)", argv[0]);
 	import_name(info.name, file);
 	if (body)
 		strcpy(info.kind, "body");
@@ -152,11 +224,7 @@ cmd_import(int argc, char **argv, struct hmr_err *e)
 	    (st = body ? import_mannequin(path, e) :
 			 hmr_import_tfjs(file, path, &info, e)))
 		return st;
-	if (stat(path, &sb))
-		return hmr_fail(e, HMR_E_IO, "%s", path);
-	if (hmr_verbose >= 0)
-		printf("%s\t%s\t%lld\t%s\n", info.name, info.kind, (long long)sb.st_size, path);
-	return HMR_OK;
+	return said(info.name, info.kind, path, e);
 }
 
 static int
@@ -351,6 +419,12 @@ options(int argc, char **argv)
 		{ "precision", required_argument, NULL, 'p' },
 		{ "batch", required_argument, NULL, 'b' },
 		{ "input-size", required_argument, NULL, 's' },
+		{ "checkpoint", required_argument, NULL, 'C' },
+		{ "smpl", required_argument, NULL, 'S' },
+		{ "joints", required_argument, NULL, 'J' },
+		{ "mean", required_argument, NULL, 'M' },
+		{ "heads", required_argument, NULL, 'H' },
+		{ "decoder-heads", required_argument, NULL, 'D' },
 		{ NULL, 0, NULL, 0 },
 	};
 	size_t n = 0;
@@ -370,6 +444,17 @@ options(int argc, char **argv)
 		case 'p': parse_precision(optarg); break;
 		case 'b': opt.use.batch = hmr_opt_u32("--batch", optarg, 1, 1024); break;
 		case 's': parse_size(optarg); break;
+		case 'C': opt.hmr2.net.checkpoint = optarg; break;
+		case 'S': opt.hmr2.smpl = optarg; break;
+		case 'J': opt.hmr2.joints = optarg; break;
+		case 'M': opt.hmr2.net.mean = optarg; break;
+		case 'H':
+			opt.hmr2.net.heads = hmr_opt_u32("--heads", optarg, 1, 1024);
+			break;
+		case 'D':
+			opt.hmr2.net.head_heads = hmr_opt_u32("--decoder-heads", optarg, 1,
+							      1024);
+			break;
 		default: hmr_bad_option(argv);
 		}
 		if (n + 1 < sizeof(opt.letters) && !strchr(opt.letters, c))
@@ -383,7 +468,7 @@ static const struct command {
 	enum hmr_status (*run)(int argc, char **argv, struct hmr_err *e);
 	bool whole;			/* gets its own name as argv[0] */
 } commands[] = {
-	{ "import", "on", 1, 2, cmd_import, false },
+	{ "import", "onCSJMHDpj", 1, 2, cmd_import, false },
 	{ "list", "", 0, 0, cmd_list, false },
 	{ "show", "bskdjp", 1, 1, cmd_net, true },
 	{ "check", "", 1, 1000, cmd_check, false },

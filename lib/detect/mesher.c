@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "body/fit.h"
+#include "detect/choose.h"
+#include "hmr2/hmr2_mesher.h"
 
 #define SURE 0.5f		/* the flag from which a person is looked at once */
 
@@ -31,6 +33,7 @@ struct worker {			/* what a thread needs to fit bodies */
 struct hmr_mesher {
 	struct hmr_mesher_options o;
 	const struct hmr_body *body;
+	struct hmr2_mesher *hmr2;	/* does it all where the model is HMR2 */
 	const char *decoder, *variant;	/* of the model, or NULL */
 	struct hmr_poser *poser;
 	struct worker worker[WORKERS_MAX];
@@ -41,6 +44,7 @@ struct hmr_mesher {
 	struct hmr_landmark_row *landmarks, *again;
 	struct hmr_body_row *bodies;
 	uint32_t *person;		/* of a body */
+	uint32_t *chosen;
 	uint32_t *source;		/* of a body: its row of landmarks */
 	float *colours;
 	float *vertices;
@@ -63,11 +67,12 @@ make_arrays(struct hmr_mesher *m, struct hmr_err *e)
 	m->bodies = array(m, sizeof(*m->bodies));
 	m->person = array(m, sizeof(*m->person));
 	m->source = array(m, sizeof(*m->source));
+	m->chosen = array(m, sizeof(*m->chosen));
 	m->colours = array(m, HMR_APPEARANCE_VALUES * sizeof(float));
 	if (m->o.vertices)
 		m->vertices = array(m, hmr_body_vertices(m->body) * 3 * sizeof(float));
 	if (!m->crop || !m->again_crop || !m->landmarks || !m->again || !m->bodies ||
-	    !m->person || !m->source || !m->colours || (m->o.vertices && !m->vertices))
+	    !m->person || !m->source || !m->chosen || !m->colours || (m->o.vertices && !m->vertices))
 		return hmr_fail(e, HMR_E_NOMEM, "bodies of %u people",
 				m->o.pose.max_people);
 	return HMR_OK;
@@ -111,6 +116,13 @@ hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *model,
 		return hmr_fail(e, HMR_E_NOMEM, "bodies");
 	m->o = *o;
 	m->body = body;
+	if (!strcmp(hmr_model_kind(model), HMR_HMR2_KIND)) {
+		if ((st = hmr2_mesher_new(&m->hmr2, model, body, o, !o->no_antialias, e)))
+			free(m);
+		else
+			*out = m;
+		return st;
+	}
 	m->decoder = hmr_model_meta(model, "decoder");
 	m->variant = hmr_model_meta(model, "variant");
 	if ((st = hmr_poser_new(&m->poser, model, &o->pose, e)) ||
@@ -127,6 +139,7 @@ hmr_mesher_free(struct hmr_mesher *m)
 {
 	if (!m)
 		return;
+	hmr2_mesher_free(m->hmr2);
 	hmr_poser_free(m->poser);
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		hmr_fit_free(m->worker[i].fit);
@@ -140,6 +153,7 @@ hmr_mesher_free(struct hmr_mesher *m)
 	free(m->bodies);
 	free(m->person);
 	free(m->source);
+	free(m->chosen);
 	free(m->colours);
 	free(m->vertices);
 	free(m);
@@ -149,14 +163,24 @@ void
 hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
 		size_t *buffers)
 {
+	if (m->hmr2) {
+		hmr2_mesher_plan(m->hmr2, net, buffers);
+		return;
+	}
 	hmr_poser_plan(m->poser, net, buffers);
 	*buffers += m->bytes + sizeof(*m);
 }
 
-const struct hmr_poser *
-hmr_mesher_poser(const struct hmr_mesher *m)
+const char *
+hmr_mesher_backend(const struct hmr_mesher *m)
 {
-	return m->poser;
+	return m->hmr2 ? hmr2_mesher_backend(m->hmr2) : hmr_poser_backend(m->poser);
+}
+
+const char *
+hmr_mesher_precision(const struct hmr_mesher *m)
+{
+	return m->hmr2 ? hmr2_mesher_precision(m->hmr2) : hmr_poser_precision(m->poser);
 }
 
 void
@@ -171,48 +195,6 @@ hmr_camera_to_crop(const float camera[3], float focal, const float crop[3],
 	out[2] = camera[1] - 2 * (crop[1] - (float)height / 2) / bs;
 }
 
-static int
-by_index(const struct hmr_mesher *m, uint32_t i)
-{
-	return i && m->landmarks[i - 1].person > m->landmarks[i].person;
-}
-
-/* Those of enough score; the best of them where there are too many. Their index
- * goes to landmarks[].person, in rising order. Returns how many. */
-static uint32_t
-choose(struct hmr_mesher *m, const struct hmr_person *people, uint32_t n,
-       uint32_t *over)
-{
-	struct hmr_landmark_row *l = m->landmarks;
-	uint32_t chosen = 0;
-
-	*over = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t weakest = 0;
-
-		if (!(people[i].score >= m->o.min_score))
-			continue;
-		if (chosen < m->o.pose.max_people) {
-			l[chosen++].person = i;
-			continue;
-		}
-		++*over;
-		for (uint32_t k = 1; k < chosen; k++)
-			if (people[l[k].person].score <= people[l[weakest].person].score)
-				weakest = k;
-		if (people[i].score > people[l[weakest].person].score)
-			l[weakest].person = i;
-	}
-	for (uint32_t i = 0; i < chosen; i++)
-		for (uint32_t k = i; by_index(m, k); k--) {
-			uint32_t swap = l[k].person;
-
-			l[k].person = l[k - 1].person;
-			l[k - 1].person = swap;
-		}
-	return chosen;
-}
-
 /* People whose box has no extent are not looked at: no network can. */
 static uint32_t
 make_crops(struct hmr_mesher *m, const struct hmr_image *im,
@@ -221,7 +203,7 @@ make_crops(struct hmr_mesher *m, const struct hmr_image *im,
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t person = m->landmarks[i].person;
+		uint32_t person = m->chosen[i];
 		struct hmr_crop c;
 
 		hmr_poser_crop(people[person].box, im->width, im->height, &c);
@@ -387,7 +369,11 @@ hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	uint32_t seen, bodies = 0, over;
 	enum hmr_status st;
 
-	seen = make_crops(m, im, people, choose(m, people, n, &over));
+	if (m->hmr2)
+		return hmr2_mesher_run(m->hmr2, im, people, n, focal, out, e);
+	n = hmr_people_choose(people, n, m->o.min_score, m->o.pose.max_people, m->chosen,
+			      &over);
+	seen = make_crops(m, im, people, n);
 	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)) ||
 	    (st = look_again(m, im, people, seen, e)))
 		return st;

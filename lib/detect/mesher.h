@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From people's boxes in an image to their bodies: a pose network's landmarks,
- * then a body fitted to them, and the colours of what they wear. Planned for the
- * largest image of a stream; running allocates nothing and keeps nothing.
+ * then a body fitted to them, or HMR2's bodies, and the colours of what they wear.
+ * Planned for the largest image of a stream; running allocates nothing and keeps
+ * nothing.
  */
 #ifndef HMR_MESHER_H
 #define HMR_MESHER_H
@@ -15,6 +16,7 @@ struct hmr_mesher_options {
 	struct hmr_poser_options pose;	/* and the most bodies of a frame */
 	float min_score;		/* people of at least this score */
 	bool vertices;
+	bool no_antialias;		/* HMR2: no blur before crops that shrink much */
 };
 #define HMR_MESH_SCORE 0.45f
 #define HMR_MESH_FLAG 0.2f	/* below: the pose network sees no person */
@@ -22,10 +24,10 @@ struct hmr_mesher_options {
 /* One frame's results, valid until the next run. Rows are in the order of
  * people; arrays run in parallel. */
 struct hmr_meshes {
-	uint32_t seen;		/* rows of landmarks: people looked at */
+	uint32_t seen;		/* people looked at: rows of landmarks */
 	uint32_t n;		/* rows of bodies, at most seen */
 	uint32_t over;		/* people above max_people, not looked at */
-	const struct hmr_landmark_row *landmarks;	/* [seen] */
+	const struct hmr_landmark_row *landmarks;	/* [seen]; NULL: none, as of HMR2 */
 	const struct hmr_body_row *bodies;		/* [n] */
 	const uint32_t *person;				/* [n] as in bodies */
 	const float *colours;			/* [n][HMR_APPEARANCE_VALUES] */
@@ -41,7 +43,8 @@ hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *m,
 void hmr_mesher_free(struct hmr_mesher *m);
 void hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
 		     size_t *buffers);
-const struct hmr_poser *hmr_mesher_poser(const struct hmr_mesher *m);
+const char *hmr_mesher_backend(const struct hmr_mesher *m);
+const char *hmr_mesher_precision(const struct hmr_mesher *m);
 
 /* focal in pixels; the principal point is the image's centre. */
 HMR_MUST_USE enum hmr_status

@@ -264,7 +264,7 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 				return st;
 		done = end;
 	}
-	*out = (struct hmr_meshes){ .seen = 0, .n = kept, .over = over,
+	*out = (struct hmr_meshes){ .seen = kept, .n = kept, .over = over,
 		.bodies = m->bodies, .person = m->person, .colours = m->colours,
 		.vertices = m->vertices };
 	return HMR_OK;
