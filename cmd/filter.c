@@ -125,8 +125,9 @@ segment_head(struct hmr_filter *f, struct hmr_head *h, struct hmr_err *e)
 	if (hmr_head_info(h)->width && f->ops->head)
 		st = f->ops->head(f->ctx, h, &stage, e);
 	if (f->o->no_history)	/* the body is no history: later stages pose it */
-		stage = (struct hmr_stage_info){ .name = stage.name, .body = stage.body,
-						 .body_sha256 = stage.body_sha256 };
+		stage = (struct hmr_stage_info){
+			.name = stage.name, .version = stage.version,
+			.body = stage.body, .body_sha256 = stage.body_sha256 };
 	if (!st && (!f->o->no_history || stage.body))
 		st = hmr_head_add_stage(h, &stage, e);
 	return st;

@@ -38,7 +38,7 @@ static const char help[] =
 "  -o, --output FILE      write to FILE instead of standard output\n"
 "  -z, --compress LEVEL   zstd level of new sections, 0 to 19\n"
 "      --max-frame WxH    largest frame to accept (8192x8192)\n"
-"      --no-history       leave of this stage only the body in the header\n"
+"      --no-history       leave only the body of this stage in the header\n"
 "  -q, --quiet            errors only\n"
 "  -v, --verbose          memory plan and summary; twice for more\n"
 "  -h, --help             this text\n"
