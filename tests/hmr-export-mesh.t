@@ -4,7 +4,7 @@
 # names, both formats against each other, stored vertices against posed ones, and
 # bodies that are not those of the header.
 . "${0%/*}/lib.sh"
-need hmr-export python3
+need hmr-export hmr-model python3
 cd "$T" || exit 1
 
 cat >make.py <<'EOF2'
@@ -35,7 +35,7 @@ import math
 import struct
 import sys
 def obj(name):
-    v, c, n, f, o = [], [], [], [], []
+    v, c, n, f, o, vt, ft = [], [], [], [], [], [], []
     for line in open(name):
         w = line.split()
         if w[0] == "v":
@@ -44,13 +44,29 @@ def obj(name):
         elif w[0] == "vn":
             n.append([float(x) for x in w[1:4]])
         elif w[0] == "f":
-            assert all(x.split("/")[0] == x.split("//")[1] for x in w[1:]) and len(w) == 4
-            f.append([int(x.split("/")[0]) - 1 for x in w[1:]])
+            at = [[int(y) - 1 for y in x.split("/")] for x in w[1:]]
+            assert all(x[0] == x[2] for x in at) and len(w) == 4
+            f.append([x[0] for x in at])
+            ft.append([x[1] for x in at])
+        elif w[0] == "vt":
+            vt.append([float(x) for x in w[1:]])
         elif w[0] == "o":
             o.append(w[1])
         else:
             assert w[0] == "#", line
+    flat(vt, ft, f, len(o))
     return v, c, n, f, o
+def flat(vt, ft, f, people):
+    """Each place is used, of one vertex, in the square; faces keep their front; all people alike."""
+    assert all(len(x) == 2 and 0 <= min(x) and max(x) <= 1 for x in vt)
+    assert {i for t in ft for i in t} == set(range(len(vt)))
+    of = {}
+    assert all(of.setdefault(i, j) == j for t, u in zip(ft, f) for i, j in zip(t, u))
+    for t in ft:
+        (a, b), (c, d), (e, g) = (vt[i] for i in t)
+        assert (c - a) * (g - b) > (d - b) * (e - a), "laid flat it shows its front"
+    each = len(vt) // max(people, 1)
+    assert vt == vt[:each] * people and (each > 7282 or not people)
 def ply(name):
     data = open(name, "rb").read()
     head, _, rest = data.partition(b"end_header\n")
@@ -139,6 +155,18 @@ for kind in obj ply; do
 	ok $? "$kind: a frame of nobody is an empty mesh"
 done
 is "$(mesh colour one/004.obj | cut -d ' ' -f 1,5-)" "2 person_1 person_3" "two colours, two objects"
+
+# The same body without places for textures.
+expect 0 "the body as a file" hmr-model import mannequin -o body.safetensors
+python3 -c '
+d = open("body.safetensors", "rb").read()
+open("bare.safetensors", "wb").write(d.replace(b"\"uv\"", b"\"ux\"").replace(b"\"uv_faces\"", b"\"ux_faces\""))'
+expect 0 "a body without places" hmr-export -f obj -m "$T/bare.safetensors" -o bare tracks.jsonl
+is "$(sed -n 's,^f \([0-9]*\)//\1 .*,v//n,p' bare/000004_001.obj | sort -u)" "v//n" "no vt, faces without"
+is "$(grep -c '^vt' bare/000004_001.obj)" 0 "no place"
+sed '/^vt/d; /^f/s,/[0-9]*/,//,g' obj/000004_001.obj >cut.obj
+same cut.obj bare/000004_001.obj "otherwise alike"
+
 sed 's/"id": [0-9]*, "missed": 0, //g' tracks.jsonl >anonymous.jsonl
 expect 0 "without identities" hmr-export -f ply -o anonymous anonymous.jsonl
 is "$(echo anonymous/*)" "anonymous/000004_000.ply anonymous/000004_001.ply anonymous/000004_002.ply" \

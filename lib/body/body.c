@@ -169,6 +169,39 @@ read_surface(struct hmr_body *b, struct hmr_err *e)
 	return HMR_OK;
 }
 
+/* The places of corners laid flat: both tensors or none. */
+static enum hmr_status
+read_uvs(struct hmr_body *b, struct hmr_err *e)
+{
+	const struct hmr_st_tensor *t;
+	enum hmr_status st;
+	uint32_t n;
+
+	if (!hmr_safetensors_find(b->file, "uv") &&
+	    !hmr_safetensors_find(b->file, "uv_faces"))
+		return HMR_OK;
+	if (!(t = want(b, "uv", HMR_DTYPE_F32, (int64_t[3]){ -1, 2, 0 }, e)))
+		return HMR_E_MODEL;
+	int64_t uvs = t->dims.d[0];
+	if (uvs < 1 || uvs > 3 * (int64_t)b->faces)
+		return hmr_fail(e, HMR_E_MODEL, "body: tensor uv: %lld places",
+				(long long)uvs);
+	if (!(b->uv = malloc((size_t)uvs * 2 * sizeof(float))))
+		return hmr_fail(e, HMR_E_NOMEM, "body");
+	if ((st = floats(b, "uv", (int64_t[3]){ uvs, 2, 0 }, b->uv, e)))
+		return st;
+	for (int64_t i = 0; i < 2 * uvs; i++)
+		if (b->uv[i] < 0 || b->uv[i] > 1)
+			return hmr_fail(e, HMR_E_MODEL, "body: tensor uv: not in 0..1");
+	if ((st = faces(b, "uv_faces", (uint32_t)uvs, &b->face_uv, &n, e)))
+		return st;
+	if (n != b->faces)
+		return hmr_fail(e, HMR_E_MODEL, "body: tensor uv_faces: %u of %u faces",
+				n, b->faces);
+	b->uvs = (uint32_t)uvs;
+	return HMR_OK;
+}
+
 static enum hmr_status
 read_joints(struct hmr_body *b, struct hmr_err *e)
 {
@@ -280,8 +313,8 @@ read_body(struct hmr_body *b, struct hmr_err *e)
 	size_t n;
 
 	if ((st = read_names(b, e)) || (st = read_surface(b, e)) ||
-	    (st = read_joints(b, e)) || (st = read_points(b, e)) ||
-	    (st = body_soft_read(b, e)))
+	    (st = read_uvs(b, e)) || (st = read_joints(b, e)) ||
+	    (st = read_points(b, e)) || (st = body_soft_read(b, e)))
 		return st;
 	p = hmr_safetensors_bytes(b->file, &n);
 	hmr_sha256_hex(p, n, b->sha256);
@@ -345,6 +378,8 @@ hmr_body_free(struct hmr_body *b)
 	free(b->bytes);
 	free(b->face);
 	free(b->face_light);
+	free(b->uv);
+	free(b->face_uv);
 	free(b->rest);
 	free(b->dir);
 	free(b->weight);
@@ -376,7 +411,15 @@ const char *hmr_body_sha256(const struct hmr_body *b) { return b->sha256; }
 uint32_t hmr_body_vertices(const struct hmr_body *b) { return b->verts; }
 uint32_t hmr_body_faces(const struct hmr_body *b) { return b->faces; }
 const uint32_t *hmr_body_face_list(const struct hmr_body *b) { return b->face; }
+uint32_t hmr_body_uvs(const struct hmr_body *b) { return b->uvs; }
+const uint32_t *hmr_body_uv_face_list(const struct hmr_body *b) { return b->face_uv; }
 const int *hmr_body_parents(const struct hmr_body *b) { return b->parent; }
+
+const float (*
+hmr_body_uv_list(const struct hmr_body *b))[2]
+{
+	return (const float (*)[2])b->uv;
+}
 
 uint32_t
 hmr_body_light_vertices(const struct hmr_body *b)

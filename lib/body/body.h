@@ -42,6 +42,11 @@ const uint32_t *hmr_body_face_list(const struct hmr_body *b);	/* [faces][3], cou
 uint32_t hmr_body_light_vertices(const struct hmr_body *b);
 uint32_t hmr_body_light_faces(const struct hmr_body *b);
 const uint32_t *hmr_body_light_face_list(const struct hmr_body *b);
+/* The full surface laid flat, for textures; a vertex on a seam has several
+ * places. 0: the body has none, the lists are NULL then. */
+uint32_t hmr_body_uvs(const struct hmr_body *b);
+const float (*hmr_body_uv_list(const struct hmr_body *b))[2];	/* 0..1, v upwards */
+const uint32_t *hmr_body_uv_face_list(const struct hmr_body *b);	/* [faces][3], as face_list */
 const int *hmr_body_parents(const struct hmr_body *b);	/* [24], root -1 */
 const char *hmr_body_joint_name(int joint);		/* of 24 */
 const char *hmr_body_point_name(int point);		/* of 44 */

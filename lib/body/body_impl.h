@@ -27,6 +27,9 @@ struct hmr_body {
 	char shape_name[HMR_BODY_SHAPES][32];
 	uint32_t verts, faces, verts_light, faces_light;
 	uint32_t *face, *face_light;	/* [][3] */
+	uint32_t uvs;			/* 0: none */
+	float *uv;			/* [uvs][2] */
+	uint32_t *face_uv;		/* [faces][3] */
 	int parent[HMR_BODY_JOINTS];
 	float *rest;			/* [verts][3] */
 	float *dir;			/* [10][verts][3] */

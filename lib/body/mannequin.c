@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mannequin as a model file in memory: mesh, shapes, weights, joints and
- * points, every number rounded to 1/65536, in the safetensors container
+ * points, flat charts, every number rounded to 1/65536, in the safetensors container
  * (MODEL.md, "mannequin"). The body is then read from those bytes, so that one
  * generated and one loaded cannot differ.
  */
@@ -121,6 +121,17 @@ put_surface(struct file *f, const struct man *m)
 }
 
 static void
+put_uvs(struct file *f, const struct man *m)
+{
+	uint8_t *at = tensor(f, "uv", "F32", 4, m->uvs, 2, 0);
+
+	for (uint32_t i = 0; i < m->uvs; i++)
+		for (int k = 0; k < 2; k++)
+			at = put(at, m->uv[i][k]);
+	put_faces(f, "uv_faces", m->quad_uv, m->quads);
+}
+
+static void
 put_joints(struct file *f)
 {
 	uint8_t *at = tensor(f, "joints", "F32", 4, HMR_BODY_JOINTS, 3, 0);
@@ -188,7 +199,7 @@ put_points(struct file *f)
 static void
 put_meta(struct file *f)
 {
-	text(f, "{\"__metadata__\":{\"format\":\"hmr-body 1.0\",\"kind\":\"body\","
+	text(f, "{\"__metadata__\":{\"format\":\"hmr-body 1.2\",\"kind\":\"body\","
 	     "\"name\":\"mannequin\",\"licence\":\"Apache-2.0\",\"shapes\":\"");
 	for (int s = 0; s < HMR_BODY_SHAPES; s++) {
 		text(f, s ? " " : "");
@@ -202,7 +213,8 @@ static uint8_t *
 encode(const struct man *m, size_t *n)
 {
 	struct file f = { .cap = (size_t)m->verts * (12 + 120 + 20) +
-			  ((size_t)m->quads + m->quads_light) * 24 + 65536 };
+			  (2 * (size_t)m->quads + m->quads_light) * 24 +
+			  (size_t)m->uvs * 8 + 65536 };
 	uint8_t *out;
 
 	if (!(f.data = calloc(1, f.cap)))
@@ -211,6 +223,7 @@ encode(const struct man *m, size_t *n)
 	put_surface(&f, m);
 	put_joints(&f);
 	put_points(&f);
+	put_uvs(&f, m);
 	text(&f, "}");
 	while ((8 + f.text) % 64)
 		text(&f, " ");
@@ -235,7 +248,8 @@ hmr_body_mannequin(struct hmr_body **out, struct hmr_err *e)
 	if (m && man_mesh(m)) {
 		man_weights(m);
 		man_shapes(m);
-		bytes = encode(m, &n);
+		if (man_uvs(m))
+			bytes = encode(m, &n);
 	}
 	free(m);
 	if (!bytes)

@@ -24,6 +24,7 @@
 #define MAN_HOLE_COL 8		/* columns 8..12 */
 #define MAN_THUMB_ROW 30	/* the thumb's hole in the arm: rows 30..32 */
 #define MAN_CROTCH 7		/* points between the legs */
+#define MAN_UVS 12000
 #define MAN_VERTS 9000
 #define MAN_QUADS 9000
 
@@ -32,11 +33,33 @@ enum man_part {
 	MAN_PART_LEG, MAN_PART_FOOT, MAN_PARTS
 };
 
+/* Charts of the surface laid flat, each a rectangle of cells, a quad each. Of a
+ * limb's the left one first, the right one MAN_CHARTS_SIDE later. */
+enum man_chart {
+	MAN_CHART_TRUNK = 0, MAN_CHART_HEAD, MAN_CHART_CROWN,
+	MAN_CHART_ARM, MAN_CHART_HAND, MAN_CHART_LEG, MAN_CHART_FOOT,
+	MAN_CHART_TOES,
+	MAN_CHART_FINGER,	/* 5, then their tips */
+	MAN_CHART_TIP = MAN_CHART_FINGER + 5,
+	MAN_CHART_SIDED = MAN_CHART_TIP + 5,
+	MAN_CHARTS_SIDE = MAN_CHART_SIDED - MAN_CHART_ARM,
+	MAN_CHARTS = MAN_CHART_SIDED + MAN_CHARTS_SIDE
+};
+
+struct man_cell {		/* where a quad lies in its chart */
+	uint8_t chart, row, col;
+	int8_t side;		/* -1: seen from behind */
+};
+
 struct man {
 	uint32_t verts, verts_light, quads, quads_light;
 	double at[MAN_VERTS][3];
 	uint32_t quad[MAN_QUADS][4];		/* counter-clockwise from outside */
 	uint32_t quad_light[MAN_QUADS / 4][4];
+	struct man_cell cell[MAN_QUADS];	/* of each quad */
+	uint32_t uvs;
+	double uv[MAN_UVS][2];			/* 0..1, v upwards */
+	uint32_t quad_uv[MAN_QUADS][4];		/* like quad, of uv */
 	bool light[MAN_VERTS];			/* belongs to the light mesh too */
 	uint8_t part[MAN_VERTS];
 	int8_t side[MAN_VERTS];			/* 1 left, -1 right, 0 middle */
@@ -69,6 +92,9 @@ void man_face(double p[3], double n[3]);	/* moves a point of the head */
 
 /* mannequin_mesh.c */
 bool man_mesh(struct man *m);		/* false: no memory */
+
+/* mannequin_uv.c */
+bool man_uvs(struct man *m);		/* needs the mesh; false: no memory */
 
 /* mannequin_skin.c */
 void man_weights(struct man *m);	/* needs the mesh */

@@ -80,17 +80,42 @@ thumb_hole(int row, int col)
 	       col < 10;
 }
 
+/* The last quad of the full mesh lies there in a chart. */
 static void
-tube(struct man *m, const struct grid *g, int side, bool (*hole)(int, int))
+cell(struct man *m, int chart, int side, int row, int col)
+{
+	struct man_cell *c = &m->cell[m->quads - 1];
+
+	c->chart = (uint8_t)(side < 0 ? chart + MAN_CHARTS_SIDE : chart);
+	c->row = (uint8_t)row;
+	c->col = (uint8_t)col;
+	c->side = (int8_t)side;
+}
+
+/* Cut open along a column, from row 0 and from row `split`, where the next chart
+ * begins. */
+struct cut {
+	int chart, seam, split, seam_after;
+};
+
+static void
+tube(struct man *m, const struct grid *g, int side, bool (*hole)(int, int),
+     const struct cut *cut)
 {
 	for (int step = 1; step <= 2; step++)
 		for (int r = 0; r + step < g->rows; r += step)
 			for (int c = 0; c < g->cols; c += step) {
 				if (hole && hole(r, c))
 					continue;
-				int d = (c + step) % g->cols;
+				int d = (c + step) % g->cols, n = g->cols;
 				quad(m, step, side, g->id[r][c], g->id[r][d],
 				     g->id[r + step][d], g->id[r + step][c]);
+				if (step == 2)
+					continue;
+				bool after = r >= cut->split;
+				int seam = after ? cut->seam_after : cut->seam;
+				cell(m, cut->chart + after, side,
+				     after ? r - cut->split : r, (c + n - seam) % n);
 			}
 }
 
@@ -98,7 +123,7 @@ tube(struct man *m, const struct grid *g, int side, bool (*hole)(int, int))
  * ring[from]. The middle of the grid is lifted to tip. */
 static void
 cap(struct man *m, const uint32_t *ring, int a, int b, int from,
-    const double tip[3], int side)
+    const double tip[3], int side, int chart)
 {
 	uint32_t g[13][13];
 	double mid[3] = { 0 };
@@ -130,9 +155,12 @@ cap(struct man *m, const uint32_t *ring, int a, int b, int from,
 		}
 	for (int step = 1; step <= 2; step++)
 		for (int i = 0; i < a; i += step)
-			for (int j = 0; j < b; j += step)
+			for (int j = 0; j < b; j += step) {
 				quad(m, step, side, g[i][j], g[i + step][j],
 				     g[i + step][j + step], g[i][j + step]);
+				if (step == 1)
+					cell(m, chart, side, j, i);
+			}
 }
 
 static uint32_t
@@ -173,9 +201,10 @@ torso(struct build *b)
 				b->mirror[g->id[r][c]] = g->id[r][c];
 			}
 		}
-	tube(m, g, 1, torso_hole);
+	/* cut along the back */
+	tube(m, g, 1, torso_hole, &(struct cut){ MAN_CHART_TRUNK, 20, 33, 20 });
 	uint32_t first = m->verts;
-	cap(m, g->id[MAN_TORSO_ROWS - 1], 8, 12, 36, tip, 1);
+	cap(m, g->id[MAN_TORSO_ROWS - 1], 8, 12, 36, tip, 1, MAN_CHART_CROWN);
 	for (uint32_t v = first; v < m->verts; v++) {
 		uint32_t i = (v - first) / 11, j = (v - first) % 11;
 		b->mirror[v] = first + (6 - i) * 11 + j;
@@ -222,7 +251,8 @@ finger(struct build *b, int side, int f, const uint32_t root[MAN_FINGER_COLS])
 			g->id[r][c] = sided(b->m, p, r % 2 == 0 && c % 2 == 0,
 					    MAN_PART_HAND, side, 35 + r);
 		}
-	tube(b->m, g, side, NULL);
+	/* cut towards the next finger */
+	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_FINGER + f, 7, 99, 0 });
 	man_finger_at(f, MAN_FINGER_ROWS - 1, 0, p);
 	man_finger_at(f, MAN_FINGER_ROWS - 1, 4, q);
 	man_finger_at(f, MAN_FINGER_ROWS - 2, 0, tip);
@@ -230,7 +260,8 @@ finger(struct build *b, int side, int f, const uint32_t root[MAN_FINGER_COLS])
 	for (int k = 0; k < 3; k++)
 		tip[k] = 0.5 * (p[k] + q[k]) + 0.4 * (p[k] - tip[k]) + d * (k == 0);
 	tip[0] *= side;
-	cap(b->m, g->id[MAN_FINGER_ROWS - 1], 2, 2, 0, tip, side);
+	cap(b->m, g->id[MAN_FINGER_ROWS - 1], 2, 2, 0, tip, side,
+	    MAN_CHART_TIP + f);
 }
 
 static void
@@ -253,7 +284,8 @@ arm(struct build *b, int side)
 					    r < 28 ? MAN_PART_ARM : MAN_PART_HAND,
 					    side, r);
 		}
-	tube(b->m, g, side, thumb_hole);
+	/* cut along the underside, and along the edge of the little finger */
+	tube(b->m, g, side, thumb_hole, &(struct cut){ MAN_CHART_ARM, 14, 27, 19 });
 	end = g->id[MAN_ARM_ROWS - 1];
 	web[0] = end[19];
 	web[4] = end[9];
@@ -302,9 +334,10 @@ leg(struct build *b, int side, const uint32_t crotch[MAN_CROTCH])
 					    r < 38 ? MAN_PART_LEG : MAN_PART_FOOT,
 					    side, r);
 		}
-	tube(b->m, g, side, NULL);
+	/* cut along the inside */
+	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_LEG, 4, 37, 4 });
 	tip[0] *= side;
-	cap(b->m, g->id[MAN_LEG_ROWS - 1], 8, 6, 22, tip, side);
+	cap(b->m, g->id[MAN_LEG_ROWS - 1], 8, 6, 22, tip, side, MAN_CHART_TOES);
 }
 
 static void

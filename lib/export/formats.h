@@ -97,6 +97,10 @@ struct export_surface {		/* one person's */
 	uint8_t rgb[3];
 	char name[32];		/* "person_3" */
 	uint32_t base;		/* vertices of this file before this person's */
+	uint32_t uvs;		/* 0: none, and the next three mean nothing */
+	const float (*uv)[2];	/* [uvs] 0..1, v upwards */
+	const uint32_t *face_uv;	/* [faces][3] */
+	uint32_t base_uv;
 };
 struct export_mesh_format {
 	const char *name, *ending;

@@ -192,6 +192,10 @@ describe(const struct mesh *x, uint32_t i, uint32_t nth, struct export_surface *
 	s->vertex = (const float (*)[3])x->vertex;
 	s->normal = (const float (*)[3])x->normal;
 	s->base = nth * s->verts;
+	s->uvs = hmr_body_uvs(x->body);
+	s->uv = hmr_body_uv_list(x->body);
+	s->face_uv = hmr_body_uv_face_list(x->body);
+	s->base_uv = nth * s->uvs;
 	snprintf(s->name, sizeof(s->name), "person_%u", number);
 	if (x->rows.has_tracks)
 		hmr_palette_id(number, s->rgb);

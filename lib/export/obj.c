@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * obj: Wavefront's text, "v x y z r g b" with colours of 0 to 1 as most programs
- * read them, normals, an object for each person. Numbers are the shortest that give
- * the float32 back. Y up by default, as the reference's --save_mesh writes.
+ * read them, places for textures where the body has them, normals, an object for
+ * each person. Numbers are the shortest that give the float32 back. Y up by default,
+ * as the reference's --save_mesh writes.
  */
 #include "export/formats.h"
 
@@ -47,17 +48,25 @@ surface(struct export_text *t, const struct export_surface *s)
 		three(t, s->normal[i]);
 		export_str(t, "\n");
 	}
-	for (uint32_t i = 0; i < s->faces; i++) {
-		export_str(t, "f");
-		for (int k = 0; k < 3; k++) {
-			uint64_t v = (uint64_t)s->base + s->face[3 * i + (uint32_t)k] + 1;
-
-			export_str(t, " ");
-			export_u64(t, v);
-			export_str(t, "//");
-			export_u64(t, v);
-		}
+	for (uint32_t i = 0; i < s->uvs; i++) {
+		export_str(t, "vt ");
+		export_f32(t, s->uv[i][0]);
+		export_str(t, " ");
+		export_f32(t, s->uv[i][1]);
 		export_str(t, "\n");
+	}
+	for (uint32_t i = 0; i < 3 * s->faces; i++) {
+		uint64_t v = (uint64_t)s->base + s->face[i] + 1;
+
+		export_str(t, i % 3 ? " " : "f ");
+		export_u64(t, v);
+		export_str(t, "/");
+		if (s->uvs)
+			export_u64(t, (uint64_t)s->base_uv + s->face_uv[i] + 1);
+		export_str(t, "/");
+		export_u64(t, v);
+		if (i % 3 == 2)
+			export_str(t, "\n");
 	}
 }
 

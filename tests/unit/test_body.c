@@ -16,7 +16,7 @@
 #include "body/rot.h"
 
 /* Changes with every change of the mannequin: then MODEL.md names it too. */
-#define SHA256 "afe3c3939707dc9be397147155be69f21c78113576623bea2e43087b62573db1"
+#define SHA256 "32326587942ab791687fdbb73030612fb5d4fbcce606b8d83b921f2e61ae17e0"
 
 static int
 setup(void **state)
@@ -280,6 +280,176 @@ light(void **state)
 	free(w);
 }
 
+static double
+place_area(const float (*uv)[2], const uint32_t *f)
+{
+	const float *a = uv[f[0]], *b = uv[f[1]], *c = uv[f[2]];
+
+	return 0.5 * (((double)b[0] - a[0]) * ((double)c[1] - a[1]) -
+		      ((double)b[1] - a[1]) * ((double)c[0] - a[0]));
+}
+
+/* Marks the middles of pixels inside a triangle laid flat; none twice. */
+static void
+paint(uint16_t *map, int size, const float (*uv)[2], const uint32_t *f,
+      uint16_t colour)
+{
+	double p[3][2], lo[2] = { 1, 1 }, hi[2] = { 0, 0 };
+
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 2; k++) {
+			p[i][k] = uv[f[i]][k];
+			lo[k] = fmin(lo[k], p[i][k]);
+			hi[k] = fmax(hi[k], p[i][k]);
+		}
+	for (int y = (int)(lo[1] * size); y < hi[1] * size && y < size; y++)
+		for (int x = (int)(lo[0] * size); x < hi[0] * size && x < size; x++) {
+			const double c[2] = { (x + 0.5) / size, (y + 0.5) / size };
+			bool in = true;
+			for (int i = 0; i < 3; i++) {
+				const double *a = p[i], *b = p[(i + 1) % 3];
+				in = in && (b[0] - a[0]) * (c[1] - a[1]) -
+					(b[1] - a[1]) * (c[0] - a[0]) > 1e-9;
+			}
+			if (!in)
+				continue;
+			assert_int_equal(map[y * size + x], 0);
+			map[y * size + x] = colour;
+		}
+}
+
+/* The chart of each place: the least number of those it is joined to; from 1. */
+static uint16_t *
+charts(const struct hmr_body *b, int *count)
+{
+	const uint32_t *f = hmr_body_uv_face_list(b);
+	uint32_t n = hmr_body_uvs(b), *least = malloc(n * sizeof(*least));
+	uint16_t *chart = calloc(n, sizeof(*chart));
+	bool moved = true;
+
+	assert_true(least && chart);
+	for (uint32_t i = 0; i < n; i++)
+		least[i] = i;
+	while (moved) {
+		moved = false;
+		for (uint32_t i = 0; i < 3 * hmr_body_faces(b); i++) {
+			uint32_t *x = &least[f[i]], *y = &least[f[i % 3 == 2 ? i - 2 : i + 1]];
+			moved = moved || *x != *y;
+			*x = *y = *x < *y ? *x : *y;
+		}
+	}
+	*count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		chart[i] = least[i] == i ? (uint16_t)++*count : chart[least[i]];
+	free(least);
+	return chart;
+}
+
+/* Laid flat, every face keeps its front and an area near its own, charts neither
+ * overlap nor touch, and a place belongs to one vertex. */
+static void
+laid_flat(void **state)
+{
+	enum { SIZE = 1024, APART = 5 };
+	const struct hmr_body *b = *state;
+	const float (*uv)[2] = hmr_body_uv_list(b);
+	const uint32_t *f = hmr_body_uv_face_list(b), *g = hmr_body_face_list(b);
+	uint32_t n = hmr_body_uvs(b), *vertex = calloc(n, sizeof(*vertex));
+	uint16_t *map = calloc(SIZE * SIZE, sizeof(*map));
+	float pose[HMR_BODY_JOINTS][9], shape[HMR_BODY_SHAPES] = { 0 };
+	double used = 0, whole = 0, least = 99, most = 0, normals[3];
+	int count;
+
+	rest_pose(pose);
+	float (*v)[3] = posed(b, (const float (*)[9])pose, shape);
+	uint16_t *chart = charts(b, &count);
+	assert_true(n > hmr_body_vertices(b) && vertex && map);
+	for (uint32_t i = 0; i < n; i++)
+		assert_true(uv[i][0] >= 0 && uv[i][0] <= 1 && uv[i][1] >= 0 && uv[i][1] <= 1);
+	for (uint32_t i = 0; i < hmr_body_faces(b); i++) {
+		normal(v, g + 3 * i, normals);
+		used += place_area(uv, f + 3 * i);
+		whole += sqrt(rot_dot(normals, normals)) / 2;
+	}
+	for (uint32_t i = 0; i < hmr_body_faces(b); i++) {
+		normal(v, g + 3 * i, normals);
+		double flat = place_area(uv, f + 3 * i) / used;
+		double times = flat * whole / (sqrt(rot_dot(normals, normals)) / 2);
+		assert_true(flat > 1e-6);
+		least = fmin(least, times);
+		most = fmax(most, times);
+		paint(map, SIZE, uv, f + 3 * i, chart[f[3 * i]]);
+		for (int k = 0; k < 3; k++) {
+			uint32_t *at = &vertex[f[3 * i + (uint32_t)k]];
+			assert_true(*at == 0 || *at == g[3 * i + (uint32_t)k] + 1);
+			*at = g[3 * i + (uint32_t)k] + 1;
+		}
+	}
+	print_message("# %u places, %d charts, %.0f %% used, triangles x %.2f to %.2f\n",
+		      n, count, 100 * used, least, most);
+	assert_int_equal(count, 33);
+	assert_true(used > 0.6);
+	assert_true(least > 0.2 && most < 12);
+	for (uint32_t i = 0; i < n; i++)
+		assert_true(vertex[i] > 0);
+	for (int i = 0; i < SIZE * (SIZE - APART) - APART; i++)
+		for (int k = 1; k <= APART && map[i]; k++) {
+			assert_true(!map[i + k] || map[i + k] == map[i]);
+			assert_true(!map[i + k * SIZE] || map[i + k * SIZE] == map[i]);
+		}
+	free(v);
+	free(map);
+	free(chart);
+	free(vertex);
+}
+
+static void
+rename_tensor(uint8_t *bytes, size_t n, const char *name, const char *to)
+{
+	size_t len = strlen(name), at = 0;
+
+	while (at + len < n && memcmp(bytes + at, name, len) != 0)
+		at++;
+	assert_true(at + len < n);
+	memcpy(bytes + at, to, len);
+}
+
+/* A body may come without places; half of them is an error. */
+static void
+not_flat(void **state)
+{
+	char path[] = "/tmp/hmr-test-body-XXXXXX";
+	struct hmr_body *c;
+	struct hmr_err e;
+	uint8_t *bytes;
+	size_t n;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(hmr_body_write(*state, path, &e), HMR_OK);
+	assert_int_equal(hmr_file_read(path, 1 << 24, &bytes, &n, &e), HMR_OK);
+	for (int i = 0; i < 2; i++) {
+		FILE *f = fopen(path, "wb");
+		rename_tensor(bytes, n, i ? "\"uv_faces\"" : "\"uv\"",
+			      i ? "\"ux_faces\"" : "\"ux\"");
+		assert_non_null(f);
+		assert_int_equal(fwrite(bytes, 1, n, f), n);
+		fclose(f);
+		if (i == 0) {
+			assert_int_equal(hmr_body_open(&c, path, &e), HMR_E_MODEL);
+			assert_non_null(strstr(e.msg, "tensor uv"));
+		}
+	}
+	assert_int_equal(hmr_body_open(&c, path, &e), HMR_OK);
+	assert_int_equal(hmr_body_uvs(c), 0);
+	assert_null(hmr_body_uv_list(c));
+	assert_null(hmr_body_uv_face_list(c));
+	hmr_body_free(c);
+	free(bytes);
+	unlink(path);
+}
+
 static void
 names(void **state)
 {
@@ -344,6 +514,7 @@ main(void)
 		cmocka_unit_test(same_file), cmocka_unit_test(closed),
 		cmocka_unit_test(human), cmocka_unit_test(shapes),
 		cmocka_unit_test(posing), cmocka_unit_test(light),
+		cmocka_unit_test(laid_flat), cmocka_unit_test(not_flat),
 		cmocka_unit_test(names), cmocka_unit_test(files),
 	};
 
