@@ -15,9 +15,9 @@ ffmpeg -nostdin -v error -y -ss 20 -i "$HMR_VTEST" -frames:v 20 -c:v libx264 -g 
 ok $? "twenty frames" || finish
 
 # --- whole -----------------------------------------------------------------------
-hmr-decode -q --no-history -o "$T/v.hmr" -z 0 "$T/clip.mp4" &&
-    hmr-detect --no-history -z 0 -o "$T/d.hmr" "$T/v.hmr" &&
-    hmr-mesh --no-history -z 0 --keep-image -o "$T/m.hmr" "$T/d.hmr" &&
+hmr-decode -q -o "$T/v.hmr" -z 0 "$T/clip.mp4" &&
+    hmr-detect -z 0 -o "$T/d.hmr" "$T/v.hmr" &&
+    hmr-mesh -z 0 --keep-image -o "$T/m.hmr" "$T/d.hmr" &&
     hmr-assoc "$T/m.hmr" >"$T/tracks.jsonl"
 ok $? "stage by stage through files" || finish
 hmr-decode -q "$T/clip.mp4" | hmr-detect | hmr-mesh | hmr-assoc >"$T/live.jsonl"
@@ -58,8 +58,8 @@ fi
 # --- parts -------------------------------------------------------------------------
 # Cut where no key frame is: the second part starts decoding before its start.
 half() {
-	hmr-decode -q --no-history "$@" "$T/clip.mp4" | hmr-detect --no-history |
-	    hmr-mesh --no-history --keep-image
+	hmr-decode -q "$@" "$T/clip.mp4" | hmr-detect |
+	    hmr-mesh --keep-image
 }
 half --end 1.1 >"$T/p1.hmr" && half --start 1.1 >"$T/p2.hmr"
 ok $? "two parts"
