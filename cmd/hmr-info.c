@@ -269,7 +269,7 @@ print_json(struct hmr_head *h, const struct hmr_end *end, enum hmr_status st)
 }
 
 static enum hmr_status
-segment(struct hmr_reader *r, struct hmr_head *h, struct hmr_err *e)
+segment(struct hmr_reader *r, const char *name, struct hmr_head *h, struct hmr_err *e)
 {
 	const struct hmr_frame *f;
 	enum hmr_status st;
@@ -282,7 +282,7 @@ segment(struct hmr_reader *r, struct hmr_head *h, struct hmr_err *e)
 		uint32_t people, bodies, tracks;
 
 		if ((st = look(f, &people, &bodies, &tracks, e))) {
-			hmr_fail_in(e, st, "frame %" PRIu64, f->number);
+			hmr_fail_in(e, st, "%s: frame %" PRIu64, name, f->number);
 			break;
 		}
 		count_frame(f, people, bodies, tracks);
@@ -311,7 +311,7 @@ report(int fd, const char *name, struct hmr_err *e)
 		return st;
 	while (!(st = hmr_reader_head(r, &h, e))) {
 		segments++;
-		st = segment(r, h, e);
+		st = segment(r, name, h, e);
 		hmr_head_free(h);
 		if (st != HMR_EOF && !first) {
 			first = st;

@@ -390,9 +390,10 @@ read_end(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e)
 		return st;
 	if (r->end.frames != r->frames || rec->number != r->frames || hash != mine)
 		return broken(r, hmr_fail(e, HMR_E_FORMAT, "END counts %" PRIu64
-					  " frames, hash %016" PRIx64 "; read were %"
-					  PRIu64 ", hash %016" PRIx64, r->end.frames,
-					  hash, r->frames, mine), e);
+					  " frames (its header %" PRIu64 "), hash %016"
+					  PRIx64 "; read were %" PRIu64 ", hash %016" PRIx64,
+					  r->end.frames, rec->number, hash, r->frames,
+					  mine), e);
 	r->state = AT_BOUNDARY;
 	if (r->end.complete)
 		return HMR_EOF;
