@@ -4,7 +4,8 @@
 # Peak memory of every stage over a short and a long video with the same pictures:
 # 300 frames of vtest.avi once, and again and again up to 6,000. Prints the median
 # of three runs of the whole pipe, and exits 1 where a stage needs more than 2 MiB
-# more for the long one. It takes long: RUNS=1 LONG=1500 for a first look.
+# more for the long one. It takes long: RUNS=1 LONG=1500 for a first look; MESH=lite
+# runs the small pose network.
 set -u
 cd "${0%/*}/.." || exit 1
 PATH=${HMR_BIN:-$PWD/build/cpu}:$PATH
@@ -12,6 +13,7 @@ video=${HMR_VTEST:-demo/vtest.avi}
 short=300
 long=${LONG:-6000}
 runs=${RUNS:-3}
+mesh=${MESH:-heavy}
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' INT TERM HUP
@@ -35,7 +37,7 @@ for which in short long; do
 		i=$((i + 1))
 		peak hmr-decode hmr-decode -q "$T/$which.mkv" |
 		    peak hmr-detect hmr-detect |
-		    peak hmr-mesh hmr-mesh --keep-image |
+		    peak hmr-mesh hmr-mesh -m "$mesh" --keep-image |
 		    peak hmr-assoc hmr-assoc --stream |
 		    tee "$T/$which.hmr" |
 		    peak hmr-render hmr-render |
