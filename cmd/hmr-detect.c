@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "detect/detector.h"
-#include "detect/precision.h"
+#include "nn/precision.h"
 #include "filter.h"
 #include "prog.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "detect/mesher.h"
-#include "detect/precision.h"
+#include "nn/precision.h"
 #include "filter.h"
 #include "prog.h"
 

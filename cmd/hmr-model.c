@@ -17,6 +17,7 @@
 #include "hmr2/hmr2_take.h"
 #include "import/import.h"
 #include "import/safetensors.h"
+#include "nn/precision.h"
 #include "nn/use.h"
 #include "prog.h"
 
@@ -394,14 +395,10 @@ parse_size(const char *s)
 static void
 parse_precision(const char *s)
 {
-	static const char *const name[] = { "auto", "f32", "bf16", "f16", "int8", "fp8" };
+	struct hmr_err e = { 0 };
 
-	for (unsigned i = 0; i < 6; i++)
-		if (!strcmp(s, name[i])) {
-			opt.use.precision = (enum hmr_precision)i;
-			return;
-		}
-	hmr_usage_die("--precision: auto, f32, bf16, f16, int8 or fp8 wanted, not '%.40s'", s);
+	if (hmr_precision_parse("--precision", s, &opt.use.precision, &e))
+		hmr_usage_die("%s", e.msg);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of number formats; see precision.h. */
-#include "detect/precision.h"
+#include "nn/precision.h"
 
 #include <string.h>
 
