@@ -238,30 +238,6 @@ parse(struct decode *d, int argc, char **argv)
 }
 
 static void
-free_args(char **args)
-{
-	for (char **p = args; p && *p; p++)
-		free(*p);
-	free(args);
-}
-
-/* The arguments without passwords, as they go into HEAD. NULL: no memory. */
-static char **
-masked(int argc, char **argv)
-{
-	char **args = calloc((size_t)argc + 1, sizeof(*args));
-
-	for (int i = 1; args && i < argc; i++) {
-		if (!(args[i - 1] = strdup(argv[i]))) {
-			free_args(args);
-			return NULL;
-		}
-		hmr_media_mask(args[i - 1]);
-	}
-	return args;
-}
-
-static void
 describe(struct hmr_head_info *i, const struct hmr_source_info *s)
 {
 	i->source = s->name;
@@ -276,31 +252,24 @@ describe(struct hmr_head_info *i, const struct hmr_source_info *s)
 }
 
 static enum hmr_status
-write_head(struct decode *d, int argc, char **argv, struct hmr_err *e)
+write_head(struct decode *d, char **argv, struct hmr_err *e)
 {
-	char *name = strdup(d->names[0]), **args = masked(argc, argv);
-	struct hmr_head_info i = { .source = name, .tb_num = 1, .tb_den = 1000,
+	struct hmr_head_info i = { .source = d->names[0], .tb_num = 1, .tb_den = 1000,
 				   .rate_den = 1 };
 	struct hmr_stage_info stage = { .name = hmr_prog_name(),
 					.version = HMR_VERSION,
-					.args = (const char *const *)args };
+					.args = (const char *const *)(argv + 1) };
 	struct hmr_head *h = NULL;
 	enum hmr_status st = HMR_OK;
 
-	if (!name || !args)
-		st = hmr_fail(e, HMR_E_NOMEM, "HEAD: out of memory");
-	else
-		hmr_media_mask(name);
-	if (!st && d->source)
+	if (d->source)
 		describe(&i, hmr_source_info(d->source));
-	if (!st && !(st = hmr_head_new(&h, &i, e)) && !d->no_history)
+	if (!(st = hmr_head_new(&h, &i, e)) && !d->no_history)
 		st = hmr_head_add_stage(h, &stage, e);
 	if (!st)
 		st = hmr_writer_head(d->writer, h, e);
 	d->broken = st != HMR_OK;	/* without HEAD there can be no END */
 	hmr_head_free(h);
-	free_args(args);
-	free(name);
 	return st;
 }
 
@@ -386,7 +355,7 @@ tell_stats(const struct hmr_source_stats *s, bool complete)
 }
 
 static enum hmr_status
-run(struct decode *d, int argc, char **argv, struct hmr_err *e)
+run(struct decode *d, char **argv, struct hmr_err *e)
 {
 	const struct hmr_source_frame *f;
 	struct hmr_err e2 = { 0 };
@@ -395,7 +364,7 @@ run(struct decode *d, int argc, char **argv, struct hmr_err *e)
 	st = hmr_source_open(&d->source, d->names, d->n_names, &d->o, e);
 	if (!st)
 		tell_source(hmr_source_info(d->source));
-	own = write_head(d, argc, argv, st ? &e2 : e);
+	own = write_head(d, argv, st ? &e2 : e);
 	st = st ? st : own;
 	while (!st) {
 		if (hmr_prog_signal())
@@ -457,7 +426,7 @@ main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &d->t0);
 	d->current = -1;
 	open_out(d);
-	st = run(d, argc, argv, &e);
+	st = run(d, argv, &e);
 	st = write_end(d, st, &e);
 	code = hmr_exit_for(st);
 	frames = hmr_writer_frames(d->writer);

@@ -12,25 +12,8 @@
 
 #include <libavutil/log.h>
 
+#include "base/text.h"
 #include "media/media.h"
-
-void
-hmr_media_mask(char *s)
-{
-	char *p = s;
-
-	while ((p = strstr(p, "://"))) {
-		char *from = p + 3, *at = NULL;
-		size_t n = strcspn(from, "/?# \t'\"");
-
-		for (size_t i = 0; i < n; i++)
-			if (from[i] == '@')
-				at = from + i;
-		if (at)
-			memmove(from, at + 1, strlen(at + 1) + 1);
-		p = from;
-	}
-}
 
 static struct media_log *
 owner(void *avcl)
@@ -64,7 +47,7 @@ on_message(void *avcl, int level, const char *fmt, va_list ap)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	for (n = strlen(text); n && (text[n - 1] == '\n' || text[n - 1] == ' '); n--)
 		text[n - 1] = 0;
-	hmr_media_mask(text);
+	hmr_url_mask(text);
 	if (!n)
 		return;
 	if (level <= AV_LOG_ERROR) {
@@ -109,7 +92,7 @@ media_note(struct media_log *l, int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	hmr_media_mask(text);
+	hmr_url_mask(text);
 	l->note(l->ctx, level, text);
 }
 

@@ -109,7 +109,5 @@ hmr_parse_rate(const char *what, const char *s, uint32_t *num, uint32_t *den,
 /* FFmpeg's own logging is told to sources, never printed. Called by open and
  * by the sink; harmless to call again. */
 void hmr_media_quiet(void);
-/* Takes user:password@ out of every URL in s, in place. */
-void hmr_media_mask(char *s);
 
 #endif

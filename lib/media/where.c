@@ -15,6 +15,7 @@
 #include <libavformat/avio.h>
 #include <libavutil/avstring.h>
 
+#include "base/text.h"
 #include "media/media.h"
 
 /* Demuxers that open what their input names (or run it). */
@@ -100,7 +101,7 @@ found(struct media_where *w, enum media_kind kind, const char *prefix,
 	if (!w->url || !w->shown)
 		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
 	snprintf(w->url, n, "%s%s", prefix, rest);
-	hmr_media_mask(w->shown);
+	hmr_url_mask(w->shown);
 	return HMR_OK;
 }
 

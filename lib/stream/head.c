@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "image/image.h"
 #include "stream/stream.h"
 
@@ -16,7 +17,8 @@ struct hmr_head {
 	char *text;		/* cached print of o */
 };
 
-/* The bytes of s as UTF-8: what is not is written as \xHH. Heap. */
+/* The bytes of s as UTF-8: what is not is written as \xHH, and no URL keeps its
+ * user and password. Heap. */
 static char *
 to_utf8(const char *s)
 {
@@ -48,8 +50,10 @@ to_utf8(const char *s)
 			i++;
 		}
 	}
-	if (out)
+	if (out) {
 		out[at] = 0;
+		hmr_url_mask(out);
+	}
 	return out;
 }
 

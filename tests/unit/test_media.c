@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "media/media.h"
 
 static void
@@ -114,7 +115,7 @@ test_mask(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		strcpy(s, cases[i][0]);
-		hmr_media_mask(s);
+		hmr_url_mask(s);
 		assert_string_equal(s, cases[i][1]);
 	}
 }

@@ -399,6 +399,24 @@ test_salvage(void **state)
 	free(a.p);
 }
 
+/* No stage can write a password of its arguments into HEAD. */
+static void
+test_no_password(void **state)
+{
+	const char *const args[] = { "--source", "http://me:secret@host/v.mp4", NULL };
+	struct hmr_stage_info stage = { .name = "hmr-x", .args = args };
+	struct hmr_head_info i = base_info;
+	struct hmr_head *h;
+
+	(void)state;
+	i.source = "rtsp://me:secret@host/v";
+	assert_int_equal(hmr_head_new(&h, &i, NULL), 0);
+	assert_int_equal(hmr_head_add_stage(h, &stage, NULL), 0);
+	assert_non_null(strstr(hmr_head_json(h, NULL), "http://host/v.mp4"));
+	assert_null(strstr(hmr_head_json(h, NULL), "secret"));
+	hmr_head_free(h);
+}
+
 int
 main(void)
 {
@@ -412,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_image_strides),
 		cmocka_unit_test(test_declared_sizes),
 		cmocka_unit_test(test_salvage),
+		cmocka_unit_test(test_no_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
