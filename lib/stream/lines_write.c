@@ -192,15 +192,19 @@ put_hex(struct hmr_lines_writer *w, const char *prefix, uint8_t c)
 }
 
 /* JSON text or the inside of a string: what is not UTF-8 becomes \xNN. With
- * quote, also the characters that a JSON string may not hold. */
+ * quote, also the characters that a JSON string may not hold. Ends before a
+ * character that would make more than max bytes when read back. */
 static void
-put_text(struct hmr_lines_writer *w, const char *s, size_t n, bool quote)
+put_text(struct hmr_lines_writer *w, const char *s, size_t n, bool quote, size_t max)
 {
 	const uint8_t *p = (const uint8_t *)s, *end = p + n;
-	size_t len;
 
-	for (; p < end; p += len) {
-		if (!(len = utf8_len(p, end))) {
+	for (size_t len, back; p < end; p += len, max -= back) {
+		len = utf8_len(p, end);
+		back = len ? len : strlen("\\xNN");
+		if (back > max)
+			break;
+		if (!len) {
 			put_hex(w, "\\\\x", *p);
 			len = 1;
 		} else if (quote && (*p == '"' || *p == '\\')) {
@@ -255,7 +259,7 @@ hmr_lines_writer_head(struct hmr_lines_writer *w, struct hmr_head *h,
 	json++;				/* the brace */
 	if (*json != '}')
 		put(w, ",");
-	put_text(w, json, strlen(json), false);
+	put_text(w, json, strlen(json), false, SIZE_MAX);
 	return line_end(w, e);
 }
 
@@ -446,14 +450,16 @@ hmr_lines_writer_end(struct hmr_lines_writer *w, const struct hmr_end *end,
 {
 	if (!end->complete) {
 		put(w, "{\"type\":\"error\",\"stage\":\"");
-		put_text(w, end->stage, strlen(end->stage), true);
+		put_text(w, end->stage, strlen(end->stage), true,
+			 sizeof(end->stage) - 1);
 		put(w, "\",\"frame\":");
 		if (end->frame < 0)
 			put(w, "null");
 		else
 			w->n += hmr_fmt_i64(room(w, HMR_NUM_MAX), end->frame);
 		put(w, ",\"message\":\"");
-		put_text(w, end->message, strlen(end->message), true);
+		put_text(w, end->message, strlen(end->message), true,
+			 sizeof(end->message) - 1);
 		put(w, "\"");
 		w->first = false;
 		if (end->signal)

@@ -358,6 +358,43 @@ test_verdicts(void **state)
 	assert_non_null(strstr(e.msg, "longer than 40 bytes"));
 }
 
+/* A message that is not UTF-8 and fills its room: what is read back is what was
+ * written, and writing that again gives the same line. */
+static void
+test_long_message(void **state)
+{
+	struct hmr_end end = { .frame = -1, .stage = "hmr-mesh" };
+	char line[2][4 * sizeof(end.message) + 200];
+	ssize_t n[2];
+
+	(void)state;
+	memset(end.message, 0xff, sizeof(end.message) - 1);
+	for (int i = 0; i < 2; i++) {
+		static const struct hmr_lines_options o = { HMR_LINES_DEFAULT, true };
+		struct hmr_lines_writer *w;
+		struct hmr_lines_reader *r;
+		const struct hmr_frame *f;
+		struct hmr_head *h;
+		int fd = temp();
+
+		assert_int_equal(write(fd, HEAD, strlen(HEAD)), (ssize_t)strlen(HEAD));
+		assert_int_equal(hmr_lines_writer_new(&w, fd, "x", &o, NULL), 0);
+		assert_int_equal(hmr_lines_writer_end(w, &end, NULL), 0);
+		hmr_lines_writer_free(w);
+		n[i] = pread(fd, line[i], sizeof(line[i]), 0);
+		lseek(fd, 0, SEEK_SET);
+		assert_int_equal(hmr_lines_reader_new(&r, fd, "x", "", 0, 1 << 20, NULL), 0);
+		assert_int_equal(hmr_lines_reader_head(r, &h, NULL), 0);
+		assert_int_equal(hmr_lines_reader_next(r, &f, NULL), HMR_E_UPSTREAM);
+		end = *hmr_lines_reader_end(r);
+		hmr_head_free(h);
+		hmr_lines_reader_free(r);
+		close(fd);
+	}
+	assert_int_equal(n[0], n[1]);
+	assert_memory_equal(line[0], line[1], (size_t)n[0]);
+}
+
 static void
 test_fields(void **state)
 {
@@ -379,6 +416,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_long_message),
 		cmocka_unit_test(test_fields),
 	};
 
