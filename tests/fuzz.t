@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each fuzz target for $HMR_FUZZ_SECONDS (20). `make fuzzers` builds them with
-# clang into $HMR_FUZZ_BIN. Seeds: tests/fuzz/seeds/TARGET where there are any, and
+# Each fuzz target for $HMR_FUZZ_SECONDS (60), as many at once as there are cores.
+# `make fuzzers` builds them with clang into $HMR_FUZZ_BIN. Seeds: tests/fuzz/seeds/TARGET where there are any, and
 # small streams made here. A finding is printed in base64, to become a fixture.
 . "${0%/*}/lib.sh"
 [ -d "${HMR_FUZZ_BIN:-/nowhere}" ] ||
     skip_all "no fuzz targets: 'make fuzzers' builds them"
-seconds=${HMR_FUZZ_SECONDS:-20}
+seconds=${HMR_FUZZ_SECONDS:-60}
 
 mkdir "$T/streams"
 if have ffmpeg hmr-decode; then
@@ -17,25 +17,39 @@ if have ffmpeg hmr-decode; then
 	hmr-assoc -q -o "$T/streams/tracks.jsonl" "$T/streams/two.hmr" 2>/dev/null
 fi
 
-for target in "$HMR_FUZZ_BIN"/fuzz_*; do
-	[ -x "$target" ] || continue
-	name=${target##*/}
-	corpus=$T/$name
+# fuzz NAME: its exit status, output and messages in $T/NAME.rc, .out and .err.
+fuzz() {
+	corpus=$T/$1
 	mkdir "$corpus"
-	[ ! -d "$ROOT/tests/fuzz/seeds/$name" ] ||
-	    cp "$ROOT/tests/fuzz/seeds/$name"/* "$corpus/"
-	case $name in
+	[ ! -d "$ROOT/tests/fuzz/seeds/$1" ] ||
+	    cp "$ROOT/tests/fuzz/seeds/$1"/* "$corpus/"
+	case $1 in
 	*stream* | *lines* | *json*) cp "$T"/streams/* "$corpus/" 2>/dev/null ;;
 	esac
-	(cd "$T" && exec "$target" -max_total_time="$seconds" -timeout=120 \
+	(cd "$T" && exec "$HMR_FUZZ_BIN/$1" -max_total_time="$seconds" -timeout=120 \
 	    -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
-	    -artifact_prefix="$T/found-$name-" "$corpus") >"$T/out" 2>"$T/err" </dev/null
-	ok $? "$name for $seconds s" || {
-		grep -E -A 8 'ERROR|runtime error|SUMMARY' "$T/err" | head -n 30 | sed 's/^/# /' >&2
+	    -artifact_prefix="$T/found-$1-" "$corpus") >"$T/$1.out" 2>"$T/$1.err" </dev/null
+	echo $? >"$T/$1.rc"
+}
+
+names=$(cd "$HMR_FUZZ_BIN" && echo fuzz_*)
+cores=$(nproc)
+running=0
+for name in $names; do
+	fuzz "$name" &
+	running=$((running + 1))
+	[ $((running % cores)) -ne 0 ] || wait
+done
+wait
+
+for name in $names; do
+	ok "$(cat "$T/$name.rc")" "$name for $seconds s" || {
+		grep -E -A 8 'ERROR|runtime error|SUMMARY' "$T/$name.err" | head -n 30 |
+		    sed 's/^/# /' >&2
 		for f in "$T/found-$name-"*; do
 			[ -f "$f" ] && note "${f##*/}: $(head -c 6000 "$f" | base64 -w 0)"
 		done
 	}
-	remark "$(grep -E 'number_of_executed_units' "$T/err")"
+	remark "$(grep -E 'number_of_executed_units' "$T/$name.err")"
 done
 finish
