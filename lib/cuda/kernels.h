@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All lists of kernels, each ending with a NULL name: what kernel() searches. A
+ * new kernel file is one line more here. */
+#ifndef HMR_KERNELS_H
+#define HMR_KERNELS_H
+
+#include "cuda/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern const struct hmr_kernel hmr_kernels_nn[];
+#ifdef __cplusplus
+}
+#endif
+
+#define HMR_KERNEL_LISTS { hmr_kernels_nn }
+
+#endif
