@@ -25,13 +25,13 @@ HMR_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 # Which directories of lib/ a program is made of, in link order, and which
 # libraries it needs. base, image and stream go to everybody.
 PARTS_hmr-decode := media
-PARTS_hmr-detect := detect nn import
-PARTS_hmr-mesh := detect hmr2 body nn import
-PARTS_hmr-assoc := track body nn import
-PARTS_hmr-render := render body media nn import
-PARTS_hmr-export := export render track body media nn import
-PARTS_hmr-model := hmr2 import nn body
-PARTS_hmr-eval := eval track body nn import
+PARTS_hmr-detect := detect nn cuda import
+PARTS_hmr-mesh := detect hmr2 body nn cuda import
+PARTS_hmr-assoc := track body nn cuda import
+PARTS_hmr-render := render body media nn cuda import
+PARTS_hmr-export := export render track body media nn cuda import
+PARTS_hmr-model := hmr2 import nn cuda body
+PARTS_hmr-eval := eval track body nn cuda import
 COMMON_PARTS := image stream base
 LIBS_media := $(shell pkg-config --libs $(PKG_media) 2>/dev/null)
 LIBS_nn := -ldnnl -lgomp
@@ -48,6 +48,9 @@ LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/de
 
 PROGS := $(patsubst cmd/%.c,%,$(wildcard cmd/hmr-*.c))
 CMD_COMMON := $O/cmd/prog.o $O/cmd/filter.o
+CMD_hmr-detect := $O/cmd/net.o
+CMD_hmr-mesh := $O/cmd/net.o
+CMD_hmr-model := $O/cmd/net.o
 DIRS := $(sort $(patsubst lib/%/,%,$(dir $(wildcard lib/*/*.c))))
 UNITS := $(patsubst tests/unit/%.c,$O/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$O/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -71,9 +74,9 @@ archives = $(patsubst %,$O/lib/libhmr-%.a,$(call parts,$(1)))
 libs = -Wl,--start-group $(call archives,$(1)) -Wl,--end-group $(foreach p,$(call parts,$(1)),$(LIBS_$p)) $(LIBS_COMMON)
 
 define program
-$O/$(1): $O/cmd/$(1).o $(CMD_COMMON) $(call archives,$(1))
+$O/$(1): $O/cmd/$(1).o $(CMD_COMMON) $(CMD_$(1)) $(call archives,$(1))
 	@$(if $(V),,echo "  LD $$@")
-	$$Q$$(CC) $$(HMR_LDFLAGS) $$(LDFLAGS) -o $$@ $O/cmd/$(1).o $(CMD_COMMON) $(call libs,$(1))
+	$$Q$$(CC) $$(HMR_LDFLAGS) $$(LDFLAGS) -o $$@ $O/cmd/$(1).o $(CMD_COMMON) $(CMD_$(1)) $(call libs,$(1))
 endef
 $(foreach p,$(PROGS),$(eval $(call program,$p)))
 

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "detect/mesher.h"
-#include "nn/precision.h"
 #include "filter.h"
+#include "net.h"
 #include "prog.h"
 
 #define USAGE "hmr-mesh [-hqVv] [-b body] [-d device] [-j threads] [-m model] " \
-	"[-o file] [-z level] [--antialias] [--focal px] [--keep-image] [--landmarks] " \
-	"[--max-frame WxH] [--max-people n] [--min-score min] [--no-antialias] " \
+	"[-o file] [-z level] [--antialias] [--focal px] [--gpu-mem limit] [--keep-image] " \
+	"[--landmarks] [--max-frame WxH] [--max-people n] [--min-score min] [--no-antialias] " \
 	"[--no-history] " \
 	"[--precision name] [--vertices] [file]"
 
@@ -23,9 +23,7 @@ static const char help[] =
 "\n"
 "  -m, --model MODEL      heavy, full, lite, hmr2, or another name or path (heavy)\n"
 "  -b, --body BODY        a name or path (mannequin; with hmr2 smpl)\n"
-"  -d, --device DEVICE    auto, cpu, ref or cuda[:N] (auto)\n"
-"  -j, --threads N        threads; 0 is one per core (0)\n"
-"      --precision NAME   auto, f32, bf16, f16, int8 or fp8 (auto)\n"
+HMR_NET_HELP
 "      --min-score MIN    bodies of people of at least this score (0.45)\n"
 "      --max-people N     bodies of the best N people of a frame (64)\n"
 "      --focal PX         focal length in pixels (the stream's, else 5000/256\n"
@@ -44,13 +42,14 @@ static const char help[] =
 "  -h, --help             this text\n"
 "  -V, --version          the version\n";
 
-enum { OPT_PRECISION = 0x200, OPT_MIN_SCORE, OPT_MAX_PEOPLE, OPT_FOCAL,
+enum { OPT_MIN_SCORE = 0x200, OPT_MAX_PEOPLE, OPT_FOCAL,
 	OPT_KEEP_IMAGE, OPT_LANDMARKS, OPT_VERTICES, OPT_ANTIALIAS,
 	OPT_NO_ANTIALIAS };
 
 struct ctx {
 	struct hmr_mesher_options o;
-	const char *model_name, *body_name;
+	struct hmr_net_choice net;
+	const char *body_name;
 	float focal;			/* 0: the stream's */
 	bool keep_image, landmarks;
 	struct hmr_model *model;
@@ -92,6 +91,7 @@ tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 		 (double)net.weights / 0x1p20, (double)net.activations / 0x1p20,
 		 (double)net.workspace / 0x1p20, (double)buffers / 0x1p20,
 		 (double)i->max_payload / 0x1p20);
+	hmr_net_tell_gpu(&net);
 }
 
 static enum hmr_status
@@ -206,23 +206,13 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 static bool
 own_option(struct ctx *c, int k, const char *arg)
 {
-	struct hmr_poser_options *p = &c->o.pose;
-	struct hmr_err e = { 0 };
-
 	switch (k) {
-	case 'm': c->model_name = arg; break;
 	case 'b': c->body_name = arg; break;
-	case 'd': p->device = arg; break;
-	case 'j': p->threads = hmr_opt_u32("--threads", arg, 0, 1024); break;
-	case OPT_PRECISION:
-		if (hmr_precision_parse("--precision", arg, &p->precision, &e))
-			hmr_usage_die("%s", e.msg);
-		break;
 	case OPT_MIN_SCORE:
 		c->o.min_score = (float)hmr_opt_f64("--min-score", arg, 0, 1);
 		break;
 	case OPT_MAX_PEOPLE:
-		p->max_people = hmr_opt_u32("--max-people", arg, 1, HMR_PEOPLE_CAP);
+		c->o.pose.max_people = hmr_opt_u32("--max-people", arg, 1, HMR_PEOPLE_CAP);
 		break;
 	case OPT_FOCAL:
 		c->focal = (float)hmr_opt_f64("--focal", arg, 1, 1e7);
@@ -241,12 +231,8 @@ static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
 	static const struct option longs[] = {
-		HMR_COMMON_LONG, HMR_FILTER_LONG,
-		{ "model", required_argument, NULL, 'm' },
+		HMR_COMMON_LONG, HMR_FILTER_LONG, HMR_NET_LONG,
 		{ "body", required_argument, NULL, 'b' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "threads", required_argument, NULL, 'j' },
-		{ "precision", required_argument, NULL, OPT_PRECISION },
 		{ "min-score", required_argument, NULL, OPT_MIN_SCORE },
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
 		{ "focal", required_argument, NULL, OPT_FOCAL },
@@ -259,10 +245,10 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	};
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT "m:b:d:j:",
+	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT "b:",
 				longs, NULL)) != -1)
 		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg) &&
-		    !own_option(c, k, optarg))
+		    !hmr_net_opt(&c->net, k, optarg) && !own_option(c, k, optarg))
 			hmr_bad_option(argv);
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
@@ -274,22 +260,27 @@ static enum hmr_status
 load(struct ctx *c, struct hmr_err *e)
 {
 	static const char *const sizes[] = { "heavy", "full", "lite" };
-	const char *model = c->model_name;
+	const char *model = c->net.model;
 	char name[32], path[4096];
 	enum hmr_status st;
 
 	for (int i = 0; i < 3; i++)
-		if (!strcmp(c->model_name, sizes[i])) {
+		if (!strcmp(c->net.model, sizes[i])) {
 			snprintf(name, sizeof(name), "blazepose-%s", sizes[i]);
 			model = name;
 		}
-	if ((st = hmr_model_path(model, path, sizeof(path), e)) ||
+	if ((st = hmr_net_settle(&c->net, e)) ||
+	    (st = hmr_model_path(model, path, sizeof(path), e)) ||
 	    (st = hmr_model_open(&c->model, path, e)))
 		return st;
 	if (!c->body_name)
 		c->body_name = strcmp(hmr_model_kind(c->model), "hmr2") ? "mannequin" : "smpl";
 	if ((st = hmr_body_open(&c->body, c->body_name, e)))
 		return st;
+	c->o.pose.device = c->net.device;
+	c->o.pose.precision = c->net.precision;
+	c->o.pose.threads = c->net.threads;
+	c->o.pose.gpu_mem = c->net.gpu_mem;
 	c->people = calloc(HMR_PEOPLE_CAP, sizeof(*c->people));
 	if (!c->people)
 		return hmr_fail(e, HMR_E_NOMEM, "people");
@@ -306,8 +297,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
-	struct ctx c = { .model_name = "heavy",
-		.o = { .pose = { .device = "auto", .max_people = 64 },
+	struct ctx c = { .net = { .model = "heavy" },
+		.o = { .pose = { .max_people = 64 },
 		       .min_score = HMR_MESH_SCORE } };
 	struct hmr_filter_options o = { .level = -1 };
 	struct hmr_err e = { 0 };

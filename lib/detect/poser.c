@@ -68,7 +68,7 @@ open_net(struct hmr_poser *p, const struct hmr_model *m,
 {
 	struct hmr_net_options no = { .device = o->device,
 		.precision = o->precision, .threads = o->threads,
-		.outputs = p->outputs, .batches = batches };
+		.outputs = p->outputs, .batches = batches, .gpu_mem = o->gpu_mem };
 	struct hmr_dims d;
 	enum hmr_status st;
 

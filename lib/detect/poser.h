@@ -17,6 +17,7 @@ struct hmr_poser_options {
 	unsigned threads;
 	uint32_t width, height;		/* the largest image */
 	uint32_t max_people;		/* crops of one image */
+	uint64_t gpu_mem;		/* hmr_net_options */
 };
 
 struct hmr_poser;

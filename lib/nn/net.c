@@ -13,6 +13,7 @@
 #include "nn/backend.h"
 #include "nn/graph.h"
 #include "nn/slice.h"
+#include "nn/target.h"
 
 #define BATCHES_MAX 16
 
@@ -34,31 +35,17 @@ static const char *const precision_name[] = { "auto", "f32", "bf16", "f16",
 static enum hmr_status
 choose_backend(struct hmr_net *n, const char *device, struct hmr_err *e)
 {
-	const char *d = device ? device : "auto", *end;
+	struct hmr_target t;
+	enum hmr_status st = hmr_target_choose(&t, device, e);
 
-	if (!strcmp(d, "ref")) {
-		n->backend = hmr_backend_ref();
-	} else if (!strcmp(d, "cpu")) {
-		n->backend = hmr_backend_cpu();
-	} else if (!strcmp(d, "auto")) {
-		n->backend = hmr_backend_cuda() ? hmr_backend_cuda() : hmr_backend_cpu();
-	} else if (!strncmp(d, "cuda", 4) && (!d[4] || d[4] == ':')) {
-		end = d + 5;
-		while (d[4] && *end >= '0' && *end <= '9' && end - d < 8)
-			n->job.index = n->job.index * 10 + (*end++ - '0');
-		if (d[4] && (end == d + 5 || *end))
-			return hmr_fail(e, HMR_E_USAGE, "device %.40s: cuda:NUMBER wanted", d);
-		if (!(n->backend = hmr_backend_cuda()))
-			return hmr_fail(e, HMR_E_DEVICE,
-					"device %.40s: this program was built without CUDA", d);
-	} else {
-		return hmr_fail(e, HMR_E_USAGE,
-				"device %.40s: auto, cpu, ref or cuda[:N] wanted", d);
-	}
-	if (strcmp(n->backend->name, "cuda"))
-		snprintf(n->device, sizeof(n->device), "%s", n->backend->name);
-	else
-		snprintf(n->device, sizeof(n->device), "cuda:%d", n->job.index);
+	if (st)
+		return st;
+	n->backend = t.kind == HMR_TARGET_CUDA ? hmr_backend_cuda() :
+		t.kind == HMR_TARGET_REF ? hmr_backend_ref() : hmr_backend_cpu();
+	if (!n->backend)
+		return hmr_fail(e, HMR_E_DEVICE, "device %s: no such backend", t.name);
+	n->job.index = t.index;
+	memcpy(n->device, t.name, sizeof(t.name));
 	return HMR_OK;
 }
 

@@ -65,10 +65,15 @@ struct hmr_net_options {
 	/* Batch sizes to plan for, 0-terminated, rising, e.g. 1,2,4,8; NULL: just
 	 * input.d[0]. */
 	const uint32_t *batches;
+	/* Bytes of GPU memory that may be taken; 0: no limit. Where the plan needs
+	 * more, HMR_E_LIMIT and a text that says how much. */
+	uint64_t gpu_mem;
 };
 
 struct hmr_net_plan {		/* bytes */
 	size_t weights, activations, workspace;
+	size_t device;		/* of these, on a GPU: all or nothing */
+	size_t staging;		/* pinned host memory beside it */
 };
 
 struct hmr_net;
