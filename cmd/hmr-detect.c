@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hmr-detect: finds the people in each frame of a stream and adds their boxes
- * and scores; see man/hmr-detect.1. Keeps nothing between frames. */
+/* hmr-detect: finds the people in each frame of a stream, or takes them from a file,
+ * and adds their boxes and scores; see man/hmr-detect.1. Keeps nothing between
+ * frames. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "detect/boxfile.h"
+#include "detect/boxes.h"
+#include "detect/choose.h"
 #include "detect/detector.h"
 #include "nn/precision.h"
 #include "filter.h"
 #include "prog.h"
 
 #define USAGE "hmr-detect [-hqVv] [-d device] [-j threads] [-m model] [-o file] " \
-	"[-z level] [--max-frame WxH] [--max-people n] [--min-size px] [--nms iou] " \
+	"[-z level] [--boxes file] [--max-frame WxH] [--max-people n] [--min-size px] [--nms iou] " \
 	"[--no-history] [--precision name] [--score min] [file]"
 
 static const char help[] =
@@ -22,7 +26,8 @@ static const char help[] =
 "  -d, --device DEVICE    auto, cpu, ref or cuda[:N] (auto)\n"
 "  -j, --threads N        threads; 0 is one per core (0)\n"
 "      --precision NAME   auto, f32, bf16, f16, int8 or fp8 (auto)\n"
-"      --score MIN        people of at least this score (0.3)\n"
+"      --boxes FILE       take people from MOTChallenge lines or CSV instead\n"
+"      --score MIN        people of at least this score (0.3; --boxes: above 0)\n"
 "      --nms IOU          overlap above which the weaker box goes (0.5)\n"
 "      --max-people N     the best N of a frame (64)\n"
 "      --min-size PX      people whose longer side is at least this (0)\n"
@@ -35,13 +40,17 @@ static const char help[] =
 "  -h, --help             this text\n"
 "  -V, --version          the version\n";
 
-enum { OPT_PRECISION = 0x200, OPT_SCORE, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE };
+enum { OPT_PRECISION = 0x200, OPT_SCORE, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE,
+	OPT_BOXES };
 
 struct ctx {
 	struct hmr_detector_options o;
 	struct hmr_model *model;
 	struct hmr_detector *detector;
-	struct hmr_person *people;	/* [o.max_people] */
+	struct hmr_person *people;	/* [o.max_people], [HMR_PEOPLE_CAP] of a file */
+	const char *boxes_path;		/* NULL: a network finds the people */
+	struct hmr_boxfile *boxes;
+	uint32_t *chosen;		/* [o.max_people], with boxes */
 	uint8_t *section;		/* PEOP of so many */
 	uint64_t found, over;
 };
@@ -70,7 +79,12 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 	struct ctx *c = ctx;
 	enum hmr_status st;
 
-	if (!c->detector || i->width != c->o.width || i->height != c->o.height) {
+	if (c->boxes)
+		hmr_info(1, "boxes of %s, %s; memory: %.1f MiB, a frame %.1f", c->boxes_path,
+			 hmr_boxfile_sorted(c->boxes) ? "read along" : "sorted",
+			 (double)hmr_boxfile_bytes(c->boxes) / 0x1p20,
+			 (double)i->max_payload / 0x1p20);
+	else if (!c->detector || i->width != c->o.width || i->height != c->o.height) {
 		hmr_detector_free(c->detector);
 		c->detector = NULL;
 		c->o.width = i->width;
@@ -80,11 +94,56 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 		tell_plan(c, i);
 	}
 	hmr_head_grow(h, HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) + 7);
+	if (!c->detector)
+		return HMR_OK;
 	stage->model = hmr_model_name(c->model);
 	stage->model_sha256 = hmr_model_sha256(c->model);
 	stage->backend = hmr_detector_backend(c->detector);
 	stage->precision = hmr_detector_precision(c->detector);
 	return HMR_OK;
+}
+
+/* A frame's people from the file: those of enough score and size of whom something
+ * is in the image, with their boxes as given. */
+static enum hmr_status
+take_boxes(struct ctx *c, const struct hmr_frame *f, uint32_t *n, uint32_t *over,
+	   struct hmr_err *e)
+{
+	uint32_t rows, kept = 0;
+	enum hmr_status st;
+
+	if ((st = hmr_boxfile_frame(c->boxes, f->number, c->people, HMR_PEOPLE_CAP, &rows,
+				    e)))
+		return st;
+	for (uint32_t i = 0; i < rows; i++) {
+		float seen[4];
+
+		memcpy(seen, c->people[i].box, sizeof(seen));
+		if (c->people[i].score > 0 &&
+		    hmr_box_clip(seen, (float)f->width, (float)f->height) &&
+		    (seen[2] - seen[0] >= c->o.min_size || seen[3] - seen[1] >= c->o.min_size))
+			c->people[kept++] = c->people[i];
+	}
+	*n = hmr_people_choose(c->people, kept, c->o.score, c->o.max_people, c->chosen, over);
+	for (uint32_t i = 0; i < *n; i++)
+		c->people[i] = c->people[c->chosen[i]];
+	return HMR_OK;
+}
+
+static enum hmr_status
+detect(struct ctx *c, const struct hmr_frame *f, uint32_t *n, uint32_t *over,
+       struct hmr_err *e)
+{
+	struct hmr_image im;
+	enum hmr_status st;
+
+	if (c->boxes)
+		return take_boxes(c, f, n, over, e);
+	st = hmr_image_get(f, &im, e);
+	if (st == HMR_EOF || !c->detector)
+		return hmr_fail(e, HMR_E_FORMAT,
+				"no image: hmr-detect needs hmr-decode before it");
+	return st ? st : hmr_detector_run(c->detector, &im, c->people, n, over, e);
 }
 
 static enum hmr_status
@@ -96,15 +155,10 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 		HMR_TAG_LANDMARKS };
 	struct ctx *c = ctx;
 	struct hmr_frame with = *f;
-	struct hmr_image im;
 	uint32_t n, over;
 	enum hmr_status st;
 
-	st = hmr_image_get(f, &im, e);
-	if (st == HMR_EOF || !c->detector)
-		return hmr_fail(e, HMR_E_FORMAT,
-				"no image: hmr-detect needs hmr-decode before it");
-	if (st || (st = hmr_detector_run(c->detector, &im, c->people, &n, &over, e)))
+	if ((st = detect(c, f, &n, &over, e)))
 		return st;
 	if (over && !c->over)
 		hmr_warn("frame %" PRIu64 ": %u people more than --max-people %u, "
@@ -134,10 +188,12 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "nms", required_argument, NULL, OPT_NMS },
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
 		{ "min-size", required_argument, NULL, OPT_MIN_SIZE },
+		{ "boxes", required_argument, NULL, OPT_BOXES },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *model = "nanodet";
+	const char *model = NULL, *network = NULL;	/* the latter: an option for one */
 	struct hmr_err e = { 0 };
+	bool score = false;
 	int k;
 
 	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT "m:d:j:",
@@ -145,7 +201,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		if (hmr_common_opt(k, help) || hmr_filter_opt(o, k, optarg))
 			continue;
 		switch (k) {
-		case 'm': model = optarg; break;
+		case 'm': model = optarg; network = "--model"; break;
 		case 'd': c->o.device = optarg; break;
 		case 'j':
 			c->o.threads = hmr_opt_u32("--threads", optarg, 0, 1024);
@@ -156,9 +212,11 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 			break;
 		case OPT_SCORE:
 			c->o.score = (float)hmr_opt_f64("--score", optarg, 0.01, 1);
+			score = true;
 			break;
 		case OPT_NMS:
 			c->o.nms = (float)hmr_opt_f64("--nms", optarg, 0, 1);
+			network = "--nms";
 			break;
 		case OPT_MAX_PEOPLE:
 			c->o.max_people = hmr_opt_u32("--max-people", optarg, 1,
@@ -167,15 +225,20 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		case OPT_MIN_SIZE:
 			c->o.min_size = (float)hmr_opt_f64("--min-size", optarg, 0, 65535);
 			break;
+		case OPT_BOXES: c->boxes_path = optarg; break;
 		default:
 			hmr_bad_option(argv);
 		}
 	}
+	if (c->boxes_path && network)
+		hmr_usage_die("%s is for networks: not with --boxes", network);
+	if (c->boxes_path && !score)
+		c->o.score = 0;
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
 	o->argv = argv;
-	return model;
+	return model ? model : "nanodet";
 }
 
 int
@@ -194,18 +257,23 @@ main(int argc, char **argv)
 	hmr_prog_init(argc, argv, USAGE);
 	hmr_prog_openmp(argv);
 	model = parse(argc, argv, &c, &o);
-	c.people = calloc(c.o.max_people, sizeof(*c.people));
+	c.people = calloc(c.boxes_path ? HMR_PEOPLE_CAP : c.o.max_people, sizeof(*c.people));
+	c.chosen = calloc(c.o.max_people, sizeof(*c.chosen));
 	c.section = malloc(hmr_people_bytes(c.o.max_people));
-	if (!c.people || !c.section)
+	if (!c.people || !c.chosen || !c.section)
 		st = hmr_fail(&e, HMR_E_NOMEM, "people");
-	if (!st && !(st = hmr_model_path(model, path, sizeof(path), &e)))
+	else if (c.boxes_path)
+		st = hmr_boxfile_open(&c.boxes, c.boxes_path, &e);
+	else if (!(st = hmr_model_path(model, path, sizeof(path), &e)))
 		st = hmr_model_open(&c.model, path, &e);
 	code = st ? hmr_filter_fail(&ops, &c, &o, st, &e) :
 		    hmr_filter_run(&ops, &c, &o);
 	hmr_info(1, "%" PRIu64 " people, %" PRIu64 " left out", c.found, c.over);
 	hmr_detector_free(c.detector);
 	hmr_model_close(c.model);
+	hmr_boxfile_close(c.boxes);
 	free(c.people);
+	free(c.chosen);
 	free(c.section);
 	return code;
 }

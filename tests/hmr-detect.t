@@ -13,7 +13,8 @@ stream "$T/small.hmr" 3 96x64
 
 # --- the command line ---------------------------------------------------------
 for o in '--score 2' '--score x' '--score 0' '--nms -1' '--nms 1.5' '--max-people 0' \
-    '--max-people 4097' '--min-size -3' '--precision f99' '-j many' '-m'; do
+    '--max-people 4097' '--min-size -3' '--precision f99' '-j many' '-m' \
+    '--boxes x -m nanodet' '--boxes x --nms 0.5'; do
 	# shellcheck disable=SC2086 # an option and its value
 	expect 2 "$o" hmr-detect "$T/small.hmr" $o
 done
@@ -27,6 +28,66 @@ fails 3 "its output says so too" hmr-info "$T/failed.hmr"
 fails 1 "no such model file" hmr-detect -m "$T/none/x.safetensors" "$T/small.hmr"
 echo 'no model' >"$T/text.safetensors"
 fails 1 "a file that is no model" hmr-detect -m "$T/text.safetensors" "$T/small.hmr"
+
+# --- boxes from a file ----------------------------------------------------------
+# Five frames of 96x64; frames 0, 2 and 4 have people.
+stream "$T/five.hmr" 5 96x64
+cat >"$T/mot.txt" <<'END'
+5,9,-20,10,30,40,0.25,-1,-1,-1
+1,7,10,10,20,40,1,-1,-1,-1
+1,8,40,5,12.5,30,-1,-1,-1,-1
+3,-1,60,10,20,40,0.5,-1,-1,-1
+3,4,200,10,20,40,1,-1,-1,-1
+3,5,50,10,20,40,0,-1,-1,-1
+END
+cat >"$T/want" <<'END'
+0 10 10 30 50 1 7
+0 40 5 52.5 35 1 8
+2 60 10 80 50 0.5 0
+4 -20 10 10 50 0.25 9
+END
+expect 0 "--boxes, MOTChallenge lines out of order" \
+    hmr-detect -z 0 --boxes "$T/mot.txt" -o "$T/m.hmr" "$T/five.hmr"
+expect 0 "… give a whole stream" hmr-info --verify "$T/m.hmr"
+rows given "$T/m.hmr" >"$T/got"
+same "$T/got" "$T/want" "… with boxes as given and identities; conf 0 and boxes outside are left out"
+sort -t , -k 1n "$T/mot.txt" >"$T/sorted.txt"
+hmr-detect -z 0 --boxes "$T/sorted.txt" -o "$T/s.hmr" "$T/five.hmr"
+rows given "$T/s.hmr" >"$T/got"
+same "$T/got" "$T/want" "a file in order is read along"
+expect 0 "… from a pipe too" sh -c 'cat "$1" | hmr-detect -z 0 --boxes /dev/stdin -o "$2" "$3"' \
+    - "$T/sorted.txt" "$T/s.hmr" "$T/five.hmr"
+rows given "$T/s.hmr" >"$T/got"
+same "$T/got" "$T/want" "… with the same result"
+awk 'BEGIN { print "id,frame,x0,y0,x1,y1,score" } { print $7 "," $1 "," $2 "," $3 "," $4 "," $5 "," $6 }' \
+    "$T/want" >"$T/boxes.csv"
+expect 0 "CSV" hmr-detect -z 0 --boxes "$T/boxes.csv" -o "$T/c.hmr" "$T/five.hmr"
+rows given "$T/c.hmr" >"$T/got"
+same "$T/got" "$T/want" "… says the same"
+if have hmr-export; then
+	hmr-export -q -f csv -o "$T/out.csv" "$T/c.hmr"
+	hmr-detect -z 0 --boxes "$T/out.csv" -o "$T/c2.hmr" "$T/five.hmr"
+	rows given "$T/c2.hmr" | cut -d ' ' -f 1-6 >"$T/got"
+	cut -d ' ' -f 1-6 "$T/want" | cmp -s - "$T/got"
+	ok $? "what hmr-export wrote as csv can be read" || notefile "$T/got"
+fi
+cat "$T/five.hmr" "$T/five.hmr" >"$T/twice.hmr"
+expect 0 "a concatenation" hmr-detect -z 0 --boxes "$T/sorted.txt" -o "$T/s.hmr" "$T/twice.hmr"
+rows given "$T/s.hmr" >"$T/got"
+is "$(wc -l <"$T/got")" 8 "… starts the file over"
+hmr-detect -q -z 0 --boxes "$T/mot.txt" --score 0.5 --max-people 1 -o "$T/s.hmr" "$T/five.hmr"
+rows given "$T/s.hmr" | cut -d ' ' -f 1,7 >"$T/got"
+printf '0 7\n2 0\n' | cmp -s - "$T/got"
+ok $? "--score and --max-people" || notefile "$T/got"
+hmr-detect -z 0 --boxes "$T/mot.txt" --min-size 36 -o "$T/s.hmr" "$T/five.hmr"
+rows given "$T/s.hmr" | cut -d ' ' -f 1,7 >"$T/got"
+printf '0 7\n2 0\n4 9\n' | cmp -s - "$T/got"
+ok $? "--min-size" || notefile "$T/got"
+printf '1,1,2,3,4,5\n2,1,2,x,4,5\n' >"$T/bad.txt"
+fails 3 "a bad line" hmr-detect -z 0 --boxes "$T/bad.txt" -o "$T/s.hmr" "$T/five.hmr"
+like "$T/err" 'bad.txt:2: top' "… is named by file, line and field"
+fails 3 "… in the output's END too" hmr-info "$T/s.hmr"
+fails 1 "no such file of boxes" hmr-detect -z 0 --boxes "$T/none.txt" -o "$T/s.hmr" "$T/five.hmr"
 
 if ! have_models nanodet; then
 	skip "detection" "no models: 'make models' fetches them"

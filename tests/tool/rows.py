@@ -2,6 +2,7 @@
 """Prints the rows of a stream's tables as text, one a line, for tests:
 
     rows.py people FILE      frame x0 y0 x1 y1 score
+    rows.py given FILE       the same, and given_id
     rows.py bodies FILE      frame person fit_error/box-height camera(3) camera_crop(3) crop(3)
     rows.py frames FILE      frame sha256 of its sections, IMAG included
     rows.py camera FILE      fails where cameras, joints and vertices contradict each other
@@ -93,6 +94,8 @@ def main(what, path, least="0", limit="0"):
             for p in rows[b"PEOP"]:
                 if what == "people":
                     print(f.number, numbers(p["box"], p["score"]))
+                elif what == "given":
+                    print(f.number, numbers(p["box"], p["score"]), p["given_id"])
                 elif p["score"] >= float(least):
                     people.append(p["box"])
     if what == "nearest":
