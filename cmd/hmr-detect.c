@@ -11,21 +11,19 @@
 #include "detect/boxes.h"
 #include "detect/choose.h"
 #include "detect/detector.h"
-#include "nn/precision.h"
 #include "filter.h"
+#include "net.h"
 #include "prog.h"
 
 #define USAGE "hmr-detect [-hqVv] [-d device] [-j threads] [-m model] [-o file] " \
-	"[-z level] [--boxes file] [--max-frame WxH] [--max-people n] [--min-size px] [--nms iou] " \
-	"[--no-history] [--precision name] [--score min] [file]"
+	"[-z level] [--boxes file] [--gpu-mem limit] [--max-frame WxH] [--max-people n] " \
+	"[--min-size px] [--nms iou] [--no-history] [--precision name] [--score min] [file]"
 
 static const char help[] =
 "Adds the boxes and scores of the people in each frame of a stream.\n"
 "\n"
 "  -m, --model MODEL      name or path of the detector (nanodet)\n"
-"  -d, --device DEVICE    auto, cpu, ref or cuda[:N] (auto)\n"
-"  -j, --threads N        threads; 0 is one per core (0)\n"
-"      --precision NAME   auto, f32, bf16, f16, int8 or fp8 (auto)\n"
+HMR_NET_HELP
 "      --boxes FILE       take people from MOTChallenge lines or CSV instead\n"
 "      --score MIN        people of at least this score (0.3; --boxes: above 0)\n"
 "      --nms IOU          overlap above which the weaker box goes (0.5)\n"
@@ -40,11 +38,12 @@ static const char help[] =
 "  -h, --help             this text\n"
 "  -V, --version          the version\n";
 
-enum { OPT_PRECISION = 0x200, OPT_SCORE, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE,
+enum { OPT_SCORE = 0x200, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE,
 	OPT_BOXES };
 
 struct ctx {
 	struct hmr_detector_options o;
+	struct hmr_net_choice net;
 	struct hmr_model *model;
 	struct hmr_detector *detector;
 	struct hmr_person *people;	/* [o.max_people], [HMR_PEOPLE_CAP] of a file */
@@ -69,6 +68,7 @@ tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 		 (double)p.nets.activations / 0x1p20,
 		 (double)p.nets.workspace / 0x1p20, (double)p.buffers / 0x1p20,
 		 (double)i->max_payload / 0x1p20);
+	hmr_net_tell_gpu(&p.nets);
 }
 
 static enum hmr_status
@@ -175,15 +175,11 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	return hmr_filter_emit(out, &with, e);
 }
 
-static const char *
+static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
 	static const struct option longs[] = {
-		HMR_COMMON_LONG, HMR_FILTER_LONG,
-		{ "model", required_argument, NULL, 'm' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "threads", required_argument, NULL, 'j' },
-		{ "precision", required_argument, NULL, OPT_PRECISION },
+		HMR_COMMON_LONG, HMR_FILTER_LONG, HMR_NET_LONG,
 		{ "score", required_argument, NULL, OPT_SCORE },
 		{ "nms", required_argument, NULL, OPT_NMS },
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
@@ -191,25 +187,18 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "boxes", required_argument, NULL, OPT_BOXES },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *model = NULL, *network = NULL;	/* the latter: an option for one */
-	struct hmr_err e = { 0 };
+	const char *network = NULL;	/* an option for one */
 	bool score = false;
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT "m:d:j:",
+	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT,
 				longs, NULL)) != -1) {
-		if (hmr_common_opt(k, help) || hmr_filter_opt(o, k, optarg))
+		if (k == 'm')
+			network = "--model";
+		if (hmr_common_opt(k, help) || hmr_filter_opt(o, k, optarg) ||
+		    hmr_net_opt(&c->net, k, optarg))
 			continue;
 		switch (k) {
-		case 'm': model = optarg; network = "--model"; break;
-		case 'd': c->o.device = optarg; break;
-		case 'j':
-			c->o.threads = hmr_opt_u32("--threads", optarg, 0, 1024);
-			break;
-		case OPT_PRECISION:
-			if (hmr_precision_parse("--precision", optarg, &c->o.precision, &e))
-				hmr_usage_die("%s", e.msg);
-			break;
 		case OPT_SCORE:
 			c->o.score = (float)hmr_opt_f64("--score", optarg, 0.01, 1);
 			score = true;
@@ -238,34 +227,47 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
 	o->argv = argv;
-	return model ? model : "nanodet";
+}
+
+static enum hmr_status
+load(struct ctx *c, struct hmr_err *e)
+{
+	char path[4096];
+	enum hmr_status st;
+
+	c->people = calloc(c->boxes_path ? HMR_PEOPLE_CAP : c->o.max_people,
+			   sizeof(*c->people));
+	c->chosen = calloc(c->o.max_people, sizeof(*c->chosen));
+	c->section = malloc(hmr_people_bytes(c->o.max_people));
+	if (!c->people || !c->chosen || !c->section)
+		return hmr_fail(e, HMR_E_NOMEM, "people");
+	if (c->boxes_path)
+		return hmr_boxfile_open(&c->boxes, c->boxes_path, e);
+	if ((st = hmr_net_settle(&c->net, e)) ||
+	    (st = hmr_model_path(c->net.model, path, sizeof(path), e)))
+		return st;
+	c->o.device = c->net.device;
+	c->o.precision = c->net.precision;
+	c->o.threads = c->net.threads;
+	c->o.gpu_mem = c->net.gpu_mem;
+	return hmr_model_open(&c->model, path, e);
 }
 
 int
 main(int argc, char **argv)
 {
 	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
-	struct ctx c = { .o = { .device = "auto", .score = HMR_DETECT_SCORE,
+	struct ctx c = { .net = { .model = "nanodet" }, .o = { .score = HMR_DETECT_SCORE,
 		.nms = HMR_DETECT_NMS, .max_people = HMR_DETECT_MAX_PEOPLE } };
 	struct hmr_filter_options o = { .level = -1 };
 	struct hmr_err e = { 0 };
-	enum hmr_status st = HMR_OK;
-	const char *model;
-	char path[4096];
+	enum hmr_status st;
 	int code;
 
 	hmr_prog_init(argc, argv, USAGE);
 	hmr_prog_openmp(argv);
-	model = parse(argc, argv, &c, &o);
-	c.people = calloc(c.boxes_path ? HMR_PEOPLE_CAP : c.o.max_people, sizeof(*c.people));
-	c.chosen = calloc(c.o.max_people, sizeof(*c.chosen));
-	c.section = malloc(hmr_people_bytes(c.o.max_people));
-	if (!c.people || !c.chosen || !c.section)
-		st = hmr_fail(&e, HMR_E_NOMEM, "people");
-	else if (c.boxes_path)
-		st = hmr_boxfile_open(&c.boxes, c.boxes_path, &e);
-	else if (!(st = hmr_model_path(model, path, sizeof(path), &e)))
-		st = hmr_model_open(&c.model, path, &e);
+	parse(argc, argv, &c, &o);
+	st = load(&c, &e);
 	code = st ? hmr_filter_fail(&ops, &c, &o, st, &e) :
 		    hmr_filter_run(&ops, &c, &o);
 	hmr_info(1, "%" PRIu64 " people, %" PRIu64 " left out", c.found, c.over);

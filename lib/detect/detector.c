@@ -39,6 +39,7 @@ struct hmr_detector {
 	struct hmr_sampler *sampler;
 	struct hmr_scored *found;	/* [cells of all levels of all scales] */
 	uint32_t cells;
+	uint64_t gpu_taken;		/* bytes of a GPU */
 	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
 };
 
@@ -82,9 +83,12 @@ open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 		.precision = d->o.precision, .threads = d->o.threads,
 		.outputs = outputs };
 	uint32_t size[2];
+	struct hmr_net_plan plan;
 	struct hmr_dims dims;
 	enum hmr_status st;
 
+	if (d->o.gpu_mem)
+		o.gpu_mem = d->o.gpu_mem > d->gpu_taken ? d->o.gpu_mem - d->gpu_taken : 1;
 	shape(d->o.width, d->o.height, s->side, size);
 	s->width = (size[0] + ALIGN - 1) / ALIGN * ALIGN;
 	s->height = (size[1] + ALIGN - 1) / ALIGN * ALIGN;
@@ -95,6 +99,8 @@ open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 	o.input.d[3] = s->width;
 	if ((st = hmr_net_new(&s->net, m, &o, e)))
 		return st;
+	hmr_net_plan(s->net, &plan);
+	d->gpu_taken += plan.device;
 	if (!(s->input = hmr_net_input(s->net, NULL, &dims)) || dims.n != 4 ||
 	    dims.d[1] != 3 || dims.d[2] != s->height || dims.d[3] != s->width)
 		return hmr_fail(e, HMR_E_MODEL, "input is not 1x3x%ux%u", s->height,
@@ -186,6 +192,8 @@ hmr_detector_plan(const struct hmr_detector *d, struct hmr_detector_plan *out)
 		out->nets.weights += p.weights;
 		out->nets.activations += p.activations;
 		out->nets.workspace += p.workspace;
+		out->nets.device += p.device;
+		out->nets.staging += p.staging;
 		out->size[i][0] = d->scale[i].width;
 		out->size[i][1] = d->scale[i].height;
 	}

@@ -18,6 +18,7 @@ struct hmr_detector_options {
 	const char *device;		/* hmr_net_options */
 	enum hmr_precision precision;
 	unsigned threads;
+	uint64_t gpu_mem;		/* for all of its networks together */
 	uint32_t width, height;		/* the largest image */
 	float score;			/* people of at least this score */
 	float nms;			/* overlap above which the weaker box goes */
