@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "body/bend.h"
 #include "body/body_impl.h"
 #include "body/smpl_body.h"
 #include "nn/nn.h"
@@ -314,7 +315,8 @@ read_body(struct hmr_body *b, struct hmr_err *e)
 
 	if ((st = read_names(b, e)) || (st = read_surface(b, e)) ||
 	    (st = read_uvs(b, e)) || (st = read_joints(b, e)) ||
-	    (st = read_points(b, e)) || (st = body_soft_read(b, e)))
+	    (st = read_points(b, e)) || (st = body_soft_read(b, e)) ||
+	    (st = body_bend_read(b, e)))
 		return st;
 	p = hmr_safetensors_bytes(b->file, &n);
 	hmr_sha256_hex(p, n, b->sha256);
@@ -386,6 +388,7 @@ hmr_body_free(struct hmr_body *b)
 	free(b->weight_joint);
 	free(b->entry);
 	body_soft_free(b->soft);
+	body_bend_free(b->bend);
 	free(b);
 }
 

@@ -40,6 +40,7 @@ struct hmr_body {
 	uint32_t entry_start[HMR_BODY_FIXED + 1];
 	struct body_entry *entry;
 	struct body_soft *soft;		/* smpl_body.h; NULL: none */
+	struct body_bend *bend;		/* bend.h; NULL: none */
 };
 
 /* What a joint does: x -> r x + t, rows of 4 (r | t). */

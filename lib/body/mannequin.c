@@ -132,16 +132,33 @@ put_uvs(struct file *f, const struct man *m)
 }
 
 static void
+put_bends(struct file *f, const struct man *m)
+{
+	uint8_t *at = tensor(f, "bend_index", "I32", 4, m->bends, 2, 0);
+
+	for (uint32_t i = 0; i < m->bends; i++, at += 8) {
+		hmr_put32(at, m->bend[i].joint);
+		hmr_put32(at + 4, m->bend[i].vertex);
+	}
+	at = tensor(f, "bend", "F32", 4, m->bends, 9, 3);
+	for (uint32_t i = 0; i < m->bends; i++)
+		for (int k = 0; k < 27; k++)
+			at = put(at, m->bend[i].by[k / 3][k % 3]);
+}
+
+static void
 put_joints(struct file *f)
 {
 	uint8_t *at = tensor(f, "joints", "F32", 4, HMR_BODY_JOINTS, 3, 0);
 	double d[HMR_BODY_JOINTS][HMR_BODY_SHAPES][3];
+	struct man_stretch bones[HMR_BODY_SHAPES];
 
+	man_stretches(bones);
 	for (int j = 0; j < HMR_BODY_JOINTS; j++) {
 		/* a bone does to its own joint what its parent does */
 		double w[HMR_BODY_JOINTS] = { 0 };
 		w[j] = 1;
-		man_shape_of(man_joints[j], w, d[j]);
+		man_shape_of(bones, man_joints[j], w, d[j]);
 		for (int k = 0; k < 3; k++)
 			at = put(at, man_joints[j][k]);
 	}
@@ -161,8 +178,10 @@ put_points(struct file *f)
 {
 	struct { int point, joint; double w, at[3], d[HMR_BODY_SHAPES][3]; }
 		e[ENTRIES];
+	struct man_stretch bones[HMR_BODY_SHAPES];
 	int n = 0;
 
+	man_stretches(bones);
 	for (int i = 0; i < HMR_BODY_FIXED; i++) {
 		const struct man_point *p = i < HMR_BODY_POINTS ? &man_points[i] :
 			&man_landmarks[i - HMR_BODY_POINTS];
@@ -175,7 +194,7 @@ put_points(struct file *f)
 			e[n].joint = p->joint[k];
 			e[n].w = p->weight[k];
 			memcpy(e[n].at, p->at, sizeof(p->at));
-			man_shape_of(p->at, w, e[n].d);
+			man_shape_of(bones, p->at, w, e[n].d);
 		}
 	}
 	uint8_t *at = tensor(f, "point_index", "I32", 4, (uint32_t)n, 2, 0);
@@ -199,7 +218,7 @@ put_points(struct file *f)
 static void
 put_meta(struct file *f)
 {
-	text(f, "{\"__metadata__\":{\"format\":\"hmr-body 1.2\",\"kind\":\"body\","
+	text(f, "{\"__metadata__\":{\"format\":\"hmr-body 1.3\",\"kind\":\"body\","
 	     "\"name\":\"mannequin\",\"licence\":\"Apache-2.0\",\"shapes\":\"");
 	for (int s = 0; s < HMR_BODY_SHAPES; s++) {
 		text(f, s ? " " : "");
@@ -214,7 +233,7 @@ encode(const struct man *m, size_t *n)
 {
 	struct file f = { .cap = (size_t)m->verts * (12 + 120 + 20) +
 			  (2 * (size_t)m->quads + m->quads_light) * 24 +
-			  (size_t)m->uvs * 8 + 65536 };
+			  (size_t)m->uvs * 8 + (size_t)m->bends * 116 + 65536 };
 	uint8_t *out;
 
 	if (!(f.data = calloc(1, f.cap)))
@@ -224,6 +243,7 @@ encode(const struct man *m, size_t *n)
 	put_joints(&f);
 	put_points(&f);
 	put_uvs(&f, m);
+	put_bends(&f, m);
 	text(&f, "}");
 	while ((8 + f.text) % 64)
 		text(&f, " ");
@@ -248,6 +268,7 @@ hmr_body_mannequin(struct hmr_body **out, struct hmr_err *e)
 	if (m && man_mesh(m)) {
 		man_weights(m);
 		man_shapes(m);
+		man_bends(m);
 		if (man_uvs(m))
 			bytes = encode(m, &n);
 	}

@@ -27,6 +27,7 @@
 #define MAN_UVS 12000
 #define MAN_VERTS 9000
 #define MAN_QUADS 9000
+#define MAN_BENDS 9000
 
 enum man_part {
 	MAN_PART_TORSO = 0, MAN_PART_HEAD, MAN_PART_ARM, MAN_PART_HAND,
@@ -51,6 +52,12 @@ struct man_cell {		/* where a quad lies in its chart */
 	int8_t side;		/* -1: seen from behind */
 };
 
+struct man_bend {		/* what a joint's bend adds to a rest vertex */
+	uint8_t joint;
+	uint32_t vertex;
+	double by[9][3];	/* per unit of the elements of R - I, row by row */
+};
+
 struct man {
 	uint32_t verts, verts_light, quads, quads_light;
 	double at[MAN_VERTS][3];
@@ -69,6 +76,10 @@ struct man {
 	uint32_t start[MAN_VERTS + 1];		/* neighbours: link[start[v]..start[v+1]) */
 	uint32_t link[MAN_QUADS * 8];
 	double work[MAN_VERTS][HMR_BODY_JOINTS];
+	uint32_t bends;
+	struct man_bend bend[MAN_BENDS];	/* by joint, then vertex */
+	double bend_work[MAN_VERTS][9][3], bend_next[MAN_VERTS][9][3];
+	uint32_t bend_who[MAN_VERTS];
 };
 
 struct man_point {		/* a point fixed to the body, not on the mesh */
@@ -99,10 +110,20 @@ bool man_uvs(struct man *m);		/* needs the mesh; false: no memory */
 /* mannequin_skin.c */
 void man_weights(struct man *m);	/* needs the mesh */
 void man_shapes(struct man *m);		/* needs the weights */
+/* What a unit of each shape number does to the bones. */
+struct man_stretch {
+	double by[HMR_BODY_JOINTS][3];		/* more of their length, along x y z */
+	double shift[HMR_BODY_JOINTS][3];	/* of the joints */
+};
+void man_stretches(struct man_stretch out[HMR_BODY_SHAPES]);
 /* How a point that the joints carry with these weights moves, per unit of each
  * shape number. */
-void man_shape_of(const double at[3], const double weight[HMR_BODY_JOINTS],
+void man_shape_of(const struct man_stretch bones[HMR_BODY_SHAPES],
+		  const double at[3], const double weight[HMR_BODY_JOINTS],
 		  double out[HMR_BODY_SHAPES][3]);
+
+/* mannequin_bend.c */
+void man_bends(struct man *m);		/* needs the weights */
 
 /* mannequin_points.c */
 extern const struct man_point man_points[HMR_BODY_POINTS];

@@ -190,28 +190,27 @@ man_weights(struct man *m)
 		finish_weights(m->weight[v]);
 }
 
-/* The stretch of every bone and the shift of every joint, per unit. */
-static void
-bones(int shape, double by[HMR_BODY_JOINTS][3], double shift[HMR_BODY_JOINTS][3])
+void
+man_stretches(struct man_stretch out[HMR_BODY_SHAPES])
 {
-	memset(by, 0, HMR_BODY_JOINTS * sizeof(by[0]));
-	memset(shift, 0, HMR_BODY_JOINTS * sizeof(shift[0]));
-	if (shape == 0)
-		for (int j = 0; j < HMR_BODY_JOINTS; j++)
-			by[j][0] = by[j][1] = by[j][2] = HEIGHT;
+	memset(out, 0, HMR_BODY_SHAPES * sizeof(*out));
+	for (int j = 0; j < HMR_BODY_JOINTS; j++)
+		for (int k = 0; k < 3; k++)
+			out[0].by[j][k] = HEIGHT;
 	for (size_t i = 0; i < sizeof(stretches) / sizeof(stretches[0]); i++) {
 		const struct stretch *s = &stretches[i];
-		if (s->shape != shape)
-			continue;
+		double (*by)[3] = out[s->shape].by;
 		memcpy(by[s->joint], s->by, sizeof(s->by));
 		memcpy(by[other_side(s->joint)], s->by, sizeof(s->by));
 	}
-	for (int j = 1; j < HMR_BODY_JOINTS; j++)
-		for (int k = 0; k < 3; k++) {
-			int p = man_parents[j];
-			shift[j][k] = shift[p][k] + by[p][k] *
-				(man_joints[j][k] - man_joints[p][k]);
-		}
+	for (int s = 0; s < HMR_BODY_SHAPES; s++)
+		for (int j = 1; j < HMR_BODY_JOINTS; j++)
+			for (int k = 0; k < 3; k++) {
+				int p = man_parents[j];
+				out[s].shift[j][k] = out[s].shift[p][k] +
+					out[s].by[p][k] *
+					(man_joints[j][k] - man_joints[p][k]);
+			}
 }
 
 static double
@@ -225,21 +224,17 @@ soft(const double p[3], double x, double y, double z, double rx, double ry,
 }
 
 void
-man_shape_of(const double at[3], const double weight[HMR_BODY_JOINTS],
-	     double out[HMR_BODY_SHAPES][3])
+man_shape_of(const struct man_stretch bones[HMR_BODY_SHAPES], const double at[3],
+	     const double weight[HMR_BODY_JOINTS], double out[HMR_BODY_SHAPES][3])
 {
-	double by[HMR_BODY_JOINTS][3], shift[HMR_BODY_JOINTS][3];
-
 	memset(out, 0, HMR_BODY_SHAPES * sizeof(out[0]));
-	for (int s = 0; s < HMR_BODY_SHAPES; s++) {
-		bones(s, by, shift);
-		for (int j = 0; j < HMR_BODY_JOINTS; j++) {
-			if (weight[j] == 0)
-				continue;
+	for (int j = 0; j < HMR_BODY_JOINTS; j++) {
+		if (weight[j] == 0)
+			continue;
+		for (int s = 0; s < HMR_BODY_SHAPES; s++)
 			for (int k = 0; k < 3; k++)
-				out[s][k] += weight[j] * (shift[j][k] +
-					by[j][k] * (at[k] - man_joints[j][k]));
-		}
+				out[s][k] += weight[j] * (bones[s].shift[j][k] +
+					bones[s].by[j][k] * (at[k] - man_joints[j][k]));
 	}
 }
 
@@ -262,10 +257,12 @@ flesh(const double at[3], const double w[HMR_BODY_JOINTS],
 void
 man_shapes(struct man *m)
 {
+	struct man_stretch bones[HMR_BODY_SHAPES];
 	double d[HMR_BODY_SHAPES][3];
 
+	man_stretches(bones);
 	for (uint32_t v = 0; v < m->verts; v++) {
-		man_shape_of(m->at[v], m->weight[v], d);
+		man_shape_of(bones, m->at[v], m->weight[v], d);
 		flesh(m->at[v], m->weight[v], d);
 		for (int s = 0; s < HMR_BODY_SHAPES; s++)
 			memcpy(m->shape[s][v], d[s], sizeof(d[s]));

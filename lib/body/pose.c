@@ -4,6 +4,7 @@
  * the vertices, and the fixed points without the vertices. No allocation; the
  * shaped surface is kept in the work space while the shape stays the same.
  */
+#include "body/bend.h"
 #include "body/body_impl.h"
 #include "body/smpl_body.h"
 
@@ -26,11 +27,12 @@ hmr_pose_work_new(const struct hmr_body *b)
 	if (!w)
 		return NULL;
 	w->at = malloc((size_t)b->verts * 3 * sizeof(float));
-	if (b->soft) {
+	if (b->soft || b->bend)
 		w->posed = calloc((size_t)b->verts * 3 + 16, sizeof(float));
+	if (b->soft)
 		w->points = malloc(body_soft_work(b) * sizeof(float));
-	}
-	if (!w->at || (b->soft && (!w->posed || !w->points))) {
+	if (!w->at || ((b->soft || b->bend) && !w->posed) ||
+	    (b->soft && !w->points)) {
 		hmr_pose_work_free(w);
 		return NULL;
 	}
@@ -130,35 +132,56 @@ surface(const struct hmr_body *b, struct hmr_pose_work *w,
 	uint32_t n)
 {
 	shape_surface(b, w, shape, n);
-	if (!b->soft)
+	if (!b->soft && !b->bend)
 		return w->at;
-	body_soft_correct(b, pose, w->at, w->posed, n);
+	if (b->soft)
+		body_soft_correct(b, pose, w->at, w->posed, n);
+	else
+		memcpy(w->posed, w->at, (size_t)n * 3 * sizeof(float));
+	if (b->bend)
+		body_bend_add(b->bend, pose, w->posed, n);
 	return w->posed;
 }
+
+/* Four numbers at once; in columns, so that the order of additions stays. */
+typedef float v4f __attribute__((vector_size(16)));
+
+struct columns {
+	v4f of[4];		/* x, y, z, shift; the fourth number is not used */
+};
 
 static void
 skin(const struct hmr_body *b, const float *at,
      const struct body_bone bone[HMR_BODY_JOINTS], float (*out)[3], uint32_t n)
 {
+	struct columns m[HMR_BODY_JOINTS];
+
+	for (int j = 0; j < HMR_BODY_JOINTS; j++)
+		for (int k = 0; k < 4; k++)
+			m[j].of[k] = (v4f){ bone[j].m[0][k], bone[j].m[1][k],
+					    bone[j].m[2][k], 0 };
 	for (uint32_t v = 0; v < n; v++) {
 		const float *w = b->weight + 4 * (size_t)v, *p = at + 3 * (size_t)v;
 		const uint8_t *j = b->weight_joint + 4 * (size_t)v;
-		const float *m = &bone[j[0]].m[0][0];
-		float sum[12];
+		const v4f *c = m[j[0]].of;
+		v4f x = c[0], y = c[1], z = c[2], t = c[3];
 
 		if (w[1] != 0) {
-			for (int i = 0; i < 12; i++)
-				sum[i] = w[0] * m[i];
-			for (int k = 1; k < 4 && w[k] != 0; k++) {
-				m = &bone[j[k]].m[0][0];
-				for (int i = 0; i < 12; i++)
-					sum[i] += w[k] * m[i];
+			x *= w[0];
+			y *= w[0];
+			z *= w[0];
+			t *= w[0];
+			for (int i = 1; i < 4 && w[i] != 0; i++) {
+				c = m[j[i]].of;
+				x += w[i] * c[0];
+				y += w[i] * c[1];
+				z += w[i] * c[2];
+				t += w[i] * c[3];
 			}
-			m = sum;
 		}
-		for (int i = 0; i < 3; i++)
-			out[v][i] = m[4 * i] * p[0] + m[4 * i + 1] * p[1] +
-				    m[4 * i + 2] * p[2] + m[4 * i + 3];
+		x = x * p[0] + y * p[1] + z * p[2] + t;
+		for (int k = 0; k < 3; k++)
+			out[v][k] = x[k];
 	}
 }
 

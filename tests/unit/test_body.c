@@ -11,12 +11,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "body/body.h"
 #include "body/rot.h"
 
 /* Changes with every change of the mannequin: then MODEL.md names it too. */
-#define SHA256 "32326587942ab791687fdbb73030612fb5d4fbcce606b8d83b921f2e61ae17e0"
+#define SHA256 "a5464b05ce41631fd127470db4b5d71f2231d575fc7a2371ca78b92efcb80f6f"
 
 static int
 setup(void **state)
@@ -258,6 +259,41 @@ posing(void **state)
 	free(w);
 }
 
+/* The right side bends as the left one does. */
+static void
+mirrored(void **state)
+{
+	const struct hmr_body *b = *state;
+	static const int left[] = { 1, 4, 16, 18 };
+	float pose[HMR_BODY_JOINTS][9], other[HMR_BODY_JOINTS][9];
+	float shape[HMR_BODY_SHAPES] = { 0 };
+	uint32_t n = hmr_body_vertices(b), pairs = 0;
+
+	rest_pose(pose);
+	rest_pose(other);
+	float (*v)[3] = posed(b, (const float (*)[9])pose, shape);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		turn(pose[left[i]], 0.5, -0.9, 0.7);
+		turn(other[left[i] + 1], 0.5, 0.9, -0.7);
+	}
+	float (*l)[3] = posed(b, (const float (*)[9])pose, shape);
+	float (*r)[3] = posed(b, (const float (*)[9])other, shape);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < n; k++) {
+			if (v[i][0] != -v[k][0] || v[i][1] != v[k][1] ||
+			    v[i][2] != v[k][2])
+				continue;
+			assert_true(fabsf(l[i][0] + r[k][0]) < 1e-4f);
+			assert_true(fabsf(l[i][1] - r[k][1]) < 1e-4f);
+			assert_true(fabsf(l[i][2] - r[k][2]) < 1e-4f);
+			pairs++;
+		}
+	assert_int_equal(pairs, n);
+	free(v);
+	free(l);
+	free(r);
+}
+
 /* The light surface is the first vertices of the full one. */
 static void
 light(void **state)
@@ -414,6 +450,68 @@ rename_tensor(uint8_t *bytes, size_t n, const char *name, const char *to)
 	memcpy(bytes + at, to, len);
 }
 
+/* Where a tensor's bytes begin in a file. */
+static uint8_t *
+tensor_bytes(uint8_t *bytes, size_t n, const char *name)
+{
+	char *at = strstr((char *)bytes + 8, name);
+
+	assert_true(at && (size_t)((uint8_t *)at - bytes) < n);
+	at = strstr(at, "\"data_offsets\":[");
+	assert_non_null(at);
+	return bytes + 8 + hmr_get64(bytes) + strtoul(at + 16, NULL, 10);
+}
+
+/* A body may come without corrections; half of them, or a row out of order, is an
+ * error. */
+static void
+not_bent(void **state)
+{
+	char path[] = "/tmp/hmr-test-body-XXXXXX";
+	float pose[HMR_BODY_JOINTS][9], shape[HMR_BODY_SHAPES] = { 0 };
+	struct hmr_body *c;
+	struct hmr_err e;
+	uint8_t *bytes;
+	size_t n;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(hmr_body_write(*state, path, &e), HMR_OK);
+	assert_int_equal(hmr_file_read(path, 1 << 24, &bytes, &n, &e), HMR_OK);
+	rest_pose(pose);
+	turn(pose[4], 1.5, 0, 0);
+	for (int i = 0; i < 3; i++) {
+		FILE *f = fopen(path, "wb");
+		if (i == 0)	/* no such joint */
+			tensor_bytes(bytes, n, "\"bend_index\"")[0] = 24;
+		else
+			rename_tensor(bytes, n, i == 1 ? "\"bend\"" : "\"bend_index\"",
+				      i == 1 ? "\"bent\"" : "\"bent_index\"");
+		assert_non_null(f);
+		assert_int_equal(fwrite(bytes, 1, n, f), n);
+		fclose(f);
+		if (i < 2) {
+			assert_int_equal(hmr_body_open(&c, path, &e), HMR_E_MODEL);
+			assert_non_null(strstr(e.msg, i ? "bend and bend_index" :
+					       "bend_index: row 0"));
+		}
+	}
+	assert_int_equal(hmr_body_open(&c, path, &e), HMR_OK);
+	float (*v)[3] = posed(*state, (const float (*)[9])pose, shape);
+	float (*w)[3] = posed(c, (const float (*)[9])pose, shape);
+	float most = 0;
+	for (uint32_t i = 0; i < hmr_body_vertices(c); i++)
+		for (int k = 0; k < 3; k++)
+			most = fmaxf(most, fabsf(v[i][k] - w[i][k]));
+	assert_true(most > 0.01f && most < 0.06f);
+	hmr_body_free(c);
+	free(v);
+	free(w);
+	free(bytes);
+	unlink(path);
+}
+
 /* A body may come without places; half of them is an error. */
 static void
 not_flat(void **state)
@@ -513,7 +611,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_file), cmocka_unit_test(closed),
 		cmocka_unit_test(human), cmocka_unit_test(shapes),
-		cmocka_unit_test(posing), cmocka_unit_test(light),
+		cmocka_unit_test(posing), cmocka_unit_test(mirrored),
+		cmocka_unit_test(light), cmocka_unit_test(not_bent),
 		cmocka_unit_test(laid_flat), cmocka_unit_test(not_flat),
 		cmocka_unit_test(names), cmocka_unit_test(files),
 	};
