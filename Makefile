@@ -40,6 +40,9 @@ LIBS_nn := -ldnnl -lgomp
 # builds (fuzzing, linting) run these loops on one thread.
 OPENMP := $(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-pragmas -Wno-source-uses-openmp,-fopenmp)
 CFLAGS_cpu_ops := -O3 $(OPENMP)
+CFLAGS_cpu_act := -O3 -fno-trapping-math
+CFLAGS_cpu_math := -O3 -fno-trapping-math $(OPENMP)
+CFLAGS_cpu_move := -O3 $(OPENMP)
 CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
 CFLAGS_colour := -O3

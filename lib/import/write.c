@@ -39,14 +39,74 @@ static void
 window(cJSON *j, const struct hmr_node *n)
 {
 	ints(j, "stride", n->stride, 2);
+	if (n->dilate[0] > 1 || n->dilate[1] > 1)
+		ints(j, "dilate", n->dilate, 2);
 	if (n->same)
 		cJSON_AddTrueToObject(j, "same");
 	else
 		ints(j, "pad", n->pad, 4);
-	if (n->op == HMR_OP_MAX_POOL)
+	if (n->count_pad)
+		cJSON_AddTrueToObject(j, "count_pad");
+	if (n->op == HMR_OP_MAX_POOL || n->op == HMR_OP_AVG_POOL)
 		ints(j, "kernel", n->kernel, 2);
 	else if (n->group != 1)
 		cJSON_AddNumberToObject(j, "group", n->group);
+	if (n->op == HMR_OP_CONV_TRANSPOSE)
+		list(j, "extra", n);
+}
+
+static void
+resize(cJSON *j, const struct hmr_node *n)
+{
+	list(j, "scale", n);
+	if (n->coords != HMR_COORDS_HALF)
+		cJSON_AddStringToObject(j, "coords", hmr_coords_names[n->coords]);
+	if (n->take != HMR_TAKE_LINEAR)
+		cJSON_AddStringToObject(j, "take", hmr_take_names[n->take]);
+}
+
+static void
+attributes(cJSON *j, const struct hmr_node *n)
+{
+	switch (n->op) {
+	case HMR_OP_CONV: case HMR_OP_MAX_POOL: case HMR_OP_AVG_POOL:
+	case HMR_OP_CONV_TRANSPOSE:
+		window(j, n);
+		break;
+	case HMR_OP_RESIZE: resize(j, n); break;
+	case HMR_OP_SPLIT: list(j, "sizes", n); break;
+	case HMR_OP_RESHAPE: list(j, "shape", n); break;
+	case HMR_OP_TRANSPOSE: list(j, "perm", n); break;
+	case HMR_OP_PAD:
+		list(j, "pads", n);
+		if (isinf(n->value))
+			cJSON_AddStringToObject(j, "value", "-inf");
+		else if (n->value != 0)
+			cJSON_AddNumberToObject(j, "value", (double)n->value);
+		break;
+	case HMR_OP_MATMUL:
+		if (n->trans)
+			cJSON_AddTrueToObject(j, "trans");
+		break;
+	case HMR_OP_NORM:
+		cJSON_AddNumberToObject(j, "epsilon", (double)n->value);
+		/* fall through */
+	case HMR_OP_REDUCE_MEAN: case HMR_OP_REDUCE_SUM:
+	case HMR_OP_REDUCE_MAX: case HMR_OP_REDUCE_MIN:
+		list(j, "axes", n);
+		break;
+	case HMR_OP_SLICE: list(j, "ranges", n); break;
+	case HMR_OP_TILE: list(j, "repeats", n); break;
+	case HMR_OP_TOP_K: list(j, "k", n); break;
+	default: break;
+	}
+}
+
+static bool
+has_axis(enum hmr_op op)
+{
+	return op == HMR_OP_CONCAT || op == HMR_OP_SPLIT || op == HMR_OP_SOFTMAX ||
+	       op == HMR_OP_GATHER || op == HMR_OP_ARG_MAX || op == HMR_OP_TOP_K;
 }
 
 static cJSON *
@@ -58,27 +118,15 @@ node(const struct hmr_build *b, const struct hmr_node *n)
 	cJSON_AddStringToObject(j, "name", n->name);
 	refs(b, j, "in", n->in, n->n_in);
 	refs(b, j, "out", n->out, n->n_out);
-	switch (n->op) {
-	case HMR_OP_CONV: case HMR_OP_MAX_POOL: window(j, n); break;
-	case HMR_OP_RESIZE: list(j, "scale", n); break;
-	case HMR_OP_SPLIT: list(j, "sizes", n); break;
-	case HMR_OP_RESHAPE: list(j, "shape", n); break;
-	case HMR_OP_TRANSPOSE: list(j, "perm", n); break;
-	case HMR_OP_PAD:
-		list(j, "pads", n);
-		if (isinf(n->value))
-			cJSON_AddStringToObject(j, "value", "-inf");
-		else if (n->value != 0)
-			cJSON_AddNumberToObject(j, "value", (double)n->value);
-		break;
-	default: break;
-	}
-	if (n->op == HMR_OP_CONCAT || n->op == HMR_OP_SPLIT)
+	attributes(j, n);
+	if (has_axis(n->op))
 		cJSON_AddNumberToObject(j, "axis", n->axis);
 	if (n->act)
 		cJSON_AddStringToObject(j, "act", hmr_act_name(n->act));
-	if (n->act == HMR_ACT_LEAKY)
+	if (hmr_act_has_alpha(n->act))
 		cJSON_AddNumberToObject(j, "alpha", (double)n->alpha);
+	if (hmr_act_has_beta(n->act))
+		cJSON_AddNumberToObject(j, "beta", (double)n->beta);
 	return j;
 }
 

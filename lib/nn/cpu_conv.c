@@ -25,23 +25,37 @@ failed(struct hmr_err *e, dnnl_status_t s, const struct hmr_node *n)
 			"node %.80s: oneDNN status %d", n->name, (int)s);
 }
 
+/* false: oneDNN does not know it, or has no memory. */
 static bool
-append_act(dnnl_post_ops_t po, enum hmr_act act, float alpha)
+append_act(dnnl_post_ops_t po, const struct hmr_node *n)
 {
-	switch (act) {
-	case HMR_ACT_NONE:
+	static const struct { dnnl_alg_kind_t kind; bool alpha, beta; } as[HMR_ACT_COUNT] = {
+		[HMR_ACT_RELU] = { dnnl_eltwise_relu, false, false },
+		[HMR_ACT_LEAKY] = { dnnl_eltwise_relu, true, false },
+		[HMR_ACT_SIGMOID] = { dnnl_eltwise_logistic, false, false },
+		[HMR_ACT_SWISH] = { dnnl_eltwise_swish, true, false },
+		[HMR_ACT_HARD_SWISH] = { dnnl_eltwise_hardswish, false, false },
+		[HMR_ACT_TANH] = { dnnl_eltwise_tanh, false, false },
+		[HMR_ACT_ELU] = { dnnl_eltwise_elu, true, false },
+		[HMR_ACT_GELU] = { dnnl_eltwise_gelu_erf, false, false },
+		[HMR_ACT_GELU_TANH] = { dnnl_eltwise_gelu_tanh, false, false },
+		[HMR_ACT_MISH] = { dnnl_eltwise_mish, false, false },
+		[HMR_ACT_CLIP] = { dnnl_eltwise_clip, true, true },
+	};
+
+	if (n->act == HMR_ACT_NONE)
 		return true;
-	case HMR_ACT_RELU:
-		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_relu, 0, 0);
-	case HMR_ACT_RELU6:
+	if (n->act == HMR_ACT_RELU6)
 		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_clip, 0, 6);
-	case HMR_ACT_LEAKY:
-		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_relu, alpha, 0);
-	case HMR_ACT_SIGMOID:
-		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_logistic, 0, 0);
-	default:
-		return false;
-	}
+	if (n->act == HMR_ACT_HARD_SIGMOID)
+		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_linear, n->alpha, n->beta) &&
+		       !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_clip, 0, 1);
+	if (n->act == HMR_ACT_HARD_SWISH && (n->alpha != 1.0f / 6 || n->beta != .5f))
+		return false;	/* oneDNN has this one only */
+	return as[n->act].kind &&
+	       !dnnl_post_ops_append_eltwise(po, 1, as[n->act].kind,
+					     as[n->act].alpha ? n->alpha : 0,
+					     as[n->act].beta ? n->beta : 0);
 }
 
 static bool
@@ -53,9 +67,9 @@ make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
 
 	if (dnnl_primitive_attr_create(a))
 		return false;
-	ok = !dnnl_post_ops_create(&po) && append_act(po, n->act, n->alpha) &&
+	ok = !dnnl_post_ops_create(&po) && append_act(po, n) &&
 	     (!add || (!dnnl_post_ops_append_sum(po, 1) &&
-		       append_act(po, add->act, add->alpha))) &&
+		       append_act(po, add))) &&
 	     !dnnl_primitive_attr_set_post_ops(*a, po) &&
 	     !dnnl_primitive_attr_set_scratchpad_mode(*a, dnnl_scratchpad_mode_user);
 	dnnl_post_ops_destroy(po);
@@ -96,7 +110,7 @@ make_pd(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 	const struct hmr_dims *out = &dims[n->out[0]];
 	dnnl_memory_desc_t src, dst, bias, any;
 	dnnl_convolution_desc_t cd;
-	dnnl_dims_t oc = { w->d[0] }, dilate = { 0, 0 };
+	dnnl_dims_t oc = { w->d[0] }, dilate;
 	dnnl_dims_t stride = { n->stride[0], n->stride[1] };
 	dnnl_dims_t before, after;
 	dnnl_status_t s;
@@ -104,10 +118,11 @@ make_pd(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 
 	hmr_node_pads(n, w->d + 2, in, out, pad);
 	for (int a = 0; a < 2; a++) {
+		dilate[a] = n->dilate[a] > 1 ? n->dilate[a] - 1 : 0;
 		before[a] = pad[a];
 		/* what is read after the image, not what was declared */
-		after[a] = (out->d[1 + a] - 1) * n->stride[a] + w->d[2 + a] -
-			   in->d[1 + a] - pad[a];
+		after[a] = (out->d[1 + a] - 1) * n->stride[a] +
+			   (w->d[2 + a] - 1) * (dilate[a] + 1) + 1 - in->d[1 + a] - pad[a];
 	}
 	image_desc(&src, in);
 	image_desc(&dst, out);
@@ -151,7 +166,7 @@ cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 	if (!c)
 		return hmr_fail(e, HMR_E_NOMEM, "network");
 	if (!make_attr(&attr, n, add)) {
-		st = failed(e, dnnl_invalid_arguments, n);
+		st = HMR_EOF;
 		goto out;
 	}
 	/* a layout in use already spares a second copy of the weights */

@@ -5,6 +5,7 @@
  */
 #include "nn/graph.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cjson/cJSON.h>
@@ -13,20 +14,21 @@
 #include "nn/half.h"
 
 static const char *const op_name[HMR_OP_COUNT] = { "conv", "max_pool", "resize",
-	"add", "mul", "act", "concat", "split", "pad", "reshape", "transpose" };
-static const char *const act_name[HMR_ACT_COUNT] = { "none", "relu", "relu6",
-	"leaky_relu", "sigmoid" };
+	"add", "mul", "act", "concat", "split", "pad", "reshape", "transpose",
+	"sub", "div", "min", "max", "pow", "prelu", "less", "equal", "where",
+	"avg_pool", "conv_transpose", "matmul", "softmax", "reduce_mean",
+	"reduce_sum", "reduce_max", "reduce_min", "norm", "slice", "gather", "tile",
+	"arg_max", "top_k" };
+
+const char *const hmr_coords_names[HMR_COORDS_COUNT] = { "half", "asymmetric",
+	"corners" };
+const char *const hmr_take_names[HMR_TAKE_COUNT] = { "linear", "floor", "ceil",
+	"round_down", "round_up" };
 
 const char *
 hmr_op_name(enum hmr_op op)
 {
 	return (unsigned)op < HMR_OP_COUNT ? op_name[op] : "?";
-}
-
-const char *
-hmr_act_name(enum hmr_act act)
-{
-	return (unsigned)act < HMR_ACT_COUNT ? act_name[act] : "?";
 }
 
 int
@@ -38,13 +40,11 @@ hmr_op_from_name(const char *s)
 	return -1;
 }
 
-int
-hmr_act_from_name(const char *s)
+bool
+hmr_op_is_binary(enum hmr_op op)
 {
-	for (int i = 0; i < HMR_ACT_COUNT; i++)
-		if (!strcmp(s, act_name[i]))
-			return i;
-	return -1;
+	return op == HMR_OP_ADD || op == HMR_OP_MUL ||
+	       (op >= HMR_OP_SUB && op <= HMR_OP_EQUAL);
 }
 
 void
@@ -102,17 +102,37 @@ hmr_node_pads(const struct hmr_node *n, const int64_t k[2],
 	      int32_t pad[4])
 {
 	for (int a = 0; a < 2; a++) {
-		int64_t total;
+		int64_t total, d = n->dilate[a] > 1 ? n->dilate[a] : 1;
 
 		if (!n->same) {
 			pad[a] = n->pad[a];
 			pad[a + 2] = n->pad[a + 2];
 			continue;
 		}
-		total = (out->d[1 + a] - 1) * n->stride[a] + k[a] - in->d[1 + a];
+		total = (out->d[1 + a] - 1) * n->stride[a] + (k[a] - 1) * d + 1 -
+			in->d[1 + a];
 		if (total < 0)
 			total = 0;
 		pad[a] = (int32_t)(total / 2);
 		pad[a + 2] = (int32_t)(total - total / 2);
 	}
+}
+
+void
+hmr_resize_tap(const struct hmr_node *n, int64_t i, int64_t in, int64_t out,
+	       int64_t *lo, int64_t *hi, float *frac)
+{
+	double s = n->coords == HMR_COORDS_HALF ?
+			((double)i + .5) * (double)in / (double)out - .5 :
+		   n->coords == HMR_COORDS_ASYMMETRIC ?
+			(double)i * (double)in / (double)out :
+		   out > 1 ? (double)i * (double)(in - 1) / (double)(out - 1) : 0;
+	double f = floor(s), at;
+
+	*frac = (float)(s - f);
+	at = n->take == HMR_TAKE_CEIL ? ceil(s) :
+	     n->take == HMR_TAKE_ROUND_DOWN ? ceil(s - .5) :
+	     n->take == HMR_TAKE_ROUND_UP ? floor(s + .5) : f;
+	*lo = at < 0 ? 0 : at > (double)(in - 1) ? in - 1 : (int64_t)at;
+	*hi = f + 1 < 0 ? 0 : f + 1 > (double)(in - 1) ? in - 1 : (int64_t)f + 1;
 }

@@ -4,6 +4,7 @@
  * names and attribute ranges are checked here, shapes in shape.c. Nodes must
  * come in an order that can be run, so there are no cycles and no recursion.
  */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,8 @@ use_value(struct parser *p, const char *name, uint32_t *index)
 static enum hmr_status
 count_all(struct parser *p, const cJSON *nodes)
 {
-	static const char *const lists[] = { "scale", "sizes", "pads", "shape", "perm" };
+	static const char *const lists[] = { "scale", "sizes", "pads", "shape", "perm",
+		"extra", "axes", "ranges", "repeats", "k" };
 	const cJSON *j;
 
 	cJSON_ArrayForEach(j, nodes) {
@@ -202,6 +204,46 @@ parse_list(struct parser *p, struct hmr_node *n, const char *key)
 	return HMR_OK;
 }
 
+/* A finite number, or *v as it is where there is none. */
+static bool
+parse_float(struct parser *p, const char *key, float *v)
+{
+	const cJSON *j = get(p->j, key);
+
+	if (!j)
+		return true;
+	if (!cJSON_IsNumber(j) || !(fabs(j->valuedouble) <= FLT_MAX))
+		return false;
+	*v = (float)j->valuedouble;
+	return true;
+}
+
+/* true or false; *v as it is where there is neither. */
+static enum hmr_status
+parse_bool(struct parser *p, const char *key, bool *v)
+{
+	const cJSON *j = get(p->j, key);
+
+	if (j && !cJSON_IsBool(j))
+		return bad(p, key);
+	*v = j ? cJSON_IsTrue(j) : *v;
+	return HMR_OK;
+}
+
+/* One of n words, or *v as it is. */
+static enum hmr_status
+parse_word(struct parser *p, const char *key, const char *const *word, int n, int *v)
+{
+	const cJSON *j = get(p->j, key);
+
+	for (int i = 0; j && i < n; i++)
+		if (cJSON_IsString(j) && !strcmp(j->valuestring, word[i])) {
+			*v = i;
+			return HMR_OK;
+		}
+	return j ? bad(p, key) : HMR_OK;
+}
+
 static enum hmr_status
 parse_act(struct parser *p, struct hmr_node *n)
 {
@@ -212,72 +254,105 @@ parse_act(struct parser *p, struct hmr_node *n)
 		return hmr_fail(p->e, HMR_E_FORMAT, "node %.80s: unknown activation",
 				p->where);
 	n->act = (enum hmr_act)a;
-	if (!(j = get(p->j, "alpha")))
-		return HMR_OK;
-	if (!cJSON_IsNumber(j) || !(fabs(j->valuedouble) <= 1e6))
+	if (!parse_float(p, "alpha", &n->alpha))
 		return bad(p, "alpha");
-	n->alpha = (float)j->valuedouble;
-	return HMR_OK;
+	return parse_float(p, "beta", &n->beta) ? HMR_OK : bad(p, "beta");
 }
 
 static enum hmr_status
 parse_window(struct parser *p, struct hmr_node *n)
 {
-	const cJSON *same = get(p->j, "same");
 	enum hmr_status st;
 	int64_t g = 1;
 
-	n->same = cJSON_IsTrue(same);
-	if (same && !cJSON_IsBool(same))
-		return bad(p, "same");
+	if ((st = parse_bool(p, "same", &n->same)) ||
+	    (st = parse_bool(p, "count_pad", &n->count_pad)))
+		return st;
 	if (get(p->j, "group") && !whole(get(p->j, "group"), 1, 1 << 20, &g))
 		return bad(p, "group");
 	n->group = (int32_t)g;
 	if ((st = parse_ints(p, "stride", n->stride, 2, 1, 1)) ||
 	    (st = parse_ints(p, "kernel", n->kernel, 2, 1, 1)) ||
+	    (st = n->op == HMR_OP_CONV || n->op == HMR_OP_CONV_TRANSPOSE ?
+		  parse_ints(p, "dilate", n->dilate, 2, 1, 1) : HMR_OK) ||
 	    (st = parse_ints(p, "pad", n->pad, 4, 0, 0)))
 		return st;
 	return HMR_OK;
 }
 
 static enum hmr_status
-parse_attrs(struct parser *p, struct hmr_node *n)
+parse_axis(struct parser *p, struct hmr_node *n)
 {
-	const cJSON *j;
 	int64_t axis;
+
+	if (!whole(get(p->j, "axis"), 0, HMR_DIMS_MAX - 1, &axis))
+		return bad(p, "axis");
+	n->axis = (int32_t)axis;
+	return HMR_OK;
+}
+
+static enum hmr_status
+parse_resize(struct parser *p, struct hmr_node *n)
+{
+	int coords = HMR_COORDS_HALF, take = HMR_TAKE_LINEAR;
 	enum hmr_status st;
 
+	if ((st = parse_word(p, "coords", hmr_coords_names, HMR_COORDS_COUNT, &coords)) ||
+	    (st = parse_word(p, "take", hmr_take_names, HMR_TAKE_COUNT, &take)))
+		return st;
+	n->coords = (enum hmr_coords)coords;
+	n->take = (enum hmr_take)take;
+	return parse_list(p, n, "scale");
+}
+
+static enum hmr_status
+parse_attrs(struct parser *p, struct hmr_node *n)
+{
+	enum hmr_status st;
+
+	if (hmr_op_is_binary(n->op))
+		return parse_act(p, n);
 	switch (n->op) {
-	case HMR_OP_CONV:
-	case HMR_OP_MAX_POOL:
+	case HMR_OP_CONV_TRANSPOSE:
+		if ((st = parse_list(p, n, "extra")))
+			return st;
+		/* fall through */
+	case HMR_OP_CONV: case HMR_OP_MAX_POOL: case HMR_OP_AVG_POOL:
 		if ((st = parse_window(p, n)))
 			return st;
 		return parse_act(p, n);
-	case HMR_OP_ADD:
-	case HMR_OP_MUL:
-	case HMR_OP_ACT:
-		return parse_act(p, n);
-	case HMR_OP_CONCAT:
+	case HMR_OP_ACT: case HMR_OP_WHERE: return parse_act(p, n);
+	case HMR_OP_MATMUL:
+		st = parse_bool(p, "trans", &n->trans);
+		return st ? st : parse_act(p, n);
+	case HMR_OP_CONCAT: case HMR_OP_SOFTMAX: case HMR_OP_GATHER: case HMR_OP_ARG_MAX:
+		return parse_axis(p, n);
 	case HMR_OP_SPLIT:
-		if (!whole(get(p->j, "axis"), 0, HMR_DIMS_MAX - 1, &axis))
-			return bad(p, "axis");
-		n->axis = (int32_t)axis;
-		return n->op == HMR_OP_SPLIT ? parse_list(p, n, "sizes") : HMR_OK;
+	case HMR_OP_TOP_K:
+		st = parse_axis(p, n);
+		return st ? st : parse_list(p, n, n->op == HMR_OP_SPLIT ? "sizes" : "k");
 	case HMR_OP_PAD:
-		j = get(p->j, "value");
-		if (cJSON_IsNumber(j))
-			n->value = (float)j->valuedouble;
-		else if (cJSON_IsString(j) && !strcmp(j->valuestring, "-inf"))
+		if (cJSON_IsString(get(p->j, "value")) &&
+		    !strcmp(get(p->j, "value")->valuestring, "-inf"))
 			n->value = -INFINITY;
-		else if (j)
+		else if (!parse_float(p, "value", &n->value))
 			return bad(p, "value");
 		return parse_list(p, n, "pads");
-	case HMR_OP_RESIZE: return parse_list(p, n, "scale");
+	case HMR_OP_REDUCE_MEAN: case HMR_OP_REDUCE_SUM:
+	case HMR_OP_REDUCE_MAX: case HMR_OP_REDUCE_MIN:
+	case HMR_OP_NORM:
+		if ((st = parse_list(p, n, "axes")))
+			return st;
+		if (n->op == HMR_OP_NORM && !parse_float(p, "epsilon", &n->value))
+			return bad(p, "epsilon");
+		return parse_act(p, n);
+	case HMR_OP_RESIZE: return parse_resize(p, n);
 	case HMR_OP_RESHAPE: return parse_list(p, n, "shape");
 	case HMR_OP_TRANSPOSE: return parse_list(p, n, "perm");
-	case HMR_OP_COUNT: break;
+	case HMR_OP_SLICE: return parse_list(p, n, "ranges");
+	case HMR_OP_TILE: return parse_list(p, n, "repeats");
+	default: return bad(p, "op");
 	}
-	return bad(p, "op");
 }
 
 static enum hmr_status

@@ -17,5 +17,11 @@ struct hmr_call {		/* a node with its places */
 };
 
 void hmr_ref_call(const struct hmr_call *c);
+bool hmr_ref_move(const struct hmr_call *c);	/* false: not one of its operators */
+void hmr_ref_math(const struct hmr_call *c);
+
+/* Index along every axis of element i. */
+void hmr_dims_unravel(const struct hmr_dims *d, size_t i, int64_t at[HMR_DIMS_MAX]);
+float hmr_binary_apply(enum hmr_op op, float a, float b);
 
 #endif

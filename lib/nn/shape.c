@@ -7,56 +7,42 @@
 #include <string.h>
 
 #include "import/safetensors.h"
-#include "nn/graph.h"
+#include "nn/shape.h"
 
 #define TOTAL_MAX ((size_t)1 << 31)	/* elements of one value */
 
-struct sizer {
-	const struct hmr_node *n;
-	const struct hmr_dims *const *in;
-	const bool *fixed;		/* [n_in]: constants */
-	struct hmr_dims *const *out;
-	struct hmr_err *e;
-};
-
-static enum hmr_status
-bad(const struct sizer *s, const char *what)
+enum hmr_status
+hmr_size_bad(const struct hmr_sizer *s, const char *what)
 {
 	return hmr_fail(s->e, HMR_E_FORMAT, "node %.80s (%s): %s", s->n->name,
 			hmr_op_name(s->n->op), what);
 }
 
 static bool
-is_const(const struct sizer *s, uint32_t i)
+is_const(const struct hmr_sizer *s, uint32_t i)
 {
 	return s->fixed[i];
 }
 
 static const struct hmr_dims *
-in_dims(const struct sizer *s, uint32_t i)
+in_dims(const struct hmr_sizer *s, uint32_t i)
 {
 	return s->in[i];
 }
 
-static enum hmr_status
-set(const struct sizer *s, uint32_t i, const struct hmr_dims *d)
+enum hmr_status
+hmr_size_set(const struct hmr_sizer *s, uint32_t i, const struct hmr_dims *d)
 {
 	size_t n;
 
 	for (uint32_t k = 0; k < d->n; k++)
 		if (d->d[k] < 1)
-			return bad(s, "an output without elements");
+			return hmr_size_bad(s, "an output without elements");
 	if (!hmr_dims_count(d, &n) || n > TOTAL_MAX)
 		return hmr_fail(s->e, HMR_E_LIMIT, "node %.80s: output too large",
 				s->n->name);
 	*s->out[i] = *d;
 	return HMR_OK;
-}
-
-static bool
-same_dims(const struct hmr_dims *a, const struct hmr_dims *b)
-{
-	return a->n == b->n && !memcmp(a->d, b->d, a->n * sizeof(*a->d));
 }
 
 /* Sizes of a window's output along y and x. */
@@ -66,13 +52,14 @@ window(const struct hmr_node *n, const int64_t k[2], const struct hmr_dims *x,
 {
 	for (int a = 0; a < 2; a++) {
 		int64_t size = x->d[1 + a], s = n->stride[a];
+		int64_t d = n->dilate[a] > 1 ? n->dilate[a] : 1, ke = (k[a] - 1) * d + 1;
 
 		if (n->same) {
 			y->d[1 + a] = (size + s - 1) / s;
 			continue;
 		}
-		size += n->pad[a] + n->pad[a + 2] - k[a];
-		if (size < 0 || n->pad[a] >= k[a] || n->pad[a + 2] >= k[a])
+		size += n->pad[a] + n->pad[a + 2] - ke;
+		if (size < 0 || n->pad[a] >= ke || n->pad[a + 2] >= ke)
 			return false;
 		y->d[1 + a] = size / s + 1;
 	}
@@ -80,14 +67,14 @@ window(const struct hmr_node *n, const int64_t k[2], const struct hmr_dims *x,
 }
 
 static enum hmr_status
-size_conv(const struct sizer *s)
+size_conv(const struct hmr_sizer *s)
 {
 	const struct hmr_node *n = s->n;
 	const struct hmr_dims *x = in_dims(s, 0), *w = in_dims(s, 1), *b;
 	struct hmr_dims y = *x;
 
 	if (x->n != 4 || w->n != 4 || !is_const(s, 1) || is_const(s, 0))
-		return bad(s, "needs an image and a constant weight of 4 axes");
+		return hmr_size_bad(s, "needs an image and a constant weight of 4 axes");
 	if (x->d[3] != w->d[1] * n->group || w->d[0] < 1 || w->d[0] % n->group)
 		return hmr_fail(s->e, HMR_E_FORMAT,
 				"node %.80s (conv): weight %lldx%lld in %d groups, image has %lld channels",
@@ -96,87 +83,105 @@ size_conv(const struct sizer *s)
 	if (n->n_in == 3) {
 		b = in_dims(s, 2);
 		if (!is_const(s, 2) || b->n != 1 || b->d[0] != w->d[0])
-			return bad(s, "bias does not match the weight");
+			return hmr_size_bad(s, "bias does not match the weight");
 	}
 	if (w->d[2] < 1 || w->d[3] < 1 || w->d[2] > 1024 || w->d[3] > 1024 ||
 	    !window(n, w->d + 2, x, &y))
-		return bad(s, "image smaller than the kernel, or padding larger");
+		return hmr_size_bad(s, "image smaller than the kernel, or padding larger");
 	y.d[3] = w->d[0];
-	return set(s, 0, &y);
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_pool(const struct sizer *s)
+size_conv_transpose(const struct hmr_sizer *s)
+{
+	const struct hmr_node *n = s->n;
+	const struct hmr_dims *x = in_dims(s, 0), *w = in_dims(s, 1);
+	struct hmr_dims y = *x;
+
+	if (x->n != 4 || w->n != 4 || !is_const(s, 1) || is_const(s, 0) ||
+	    n->same || n->n_list != 2)
+		return hmr_size_bad(s, "needs an image, a constant weight of 4 axes, and pads");
+	if (x->d[3] != w->d[1] * n->group || w->d[0] < 1 || w->d[0] % n->group)
+		return hmr_size_bad(s, "weight does not match the image's channels");
+	if (n->n_in == 3 && (!is_const(s, 2) || in_dims(s, 2)->n != 1 ||
+			     in_dims(s, 2)->d[0] != w->d[0]))
+		return hmr_size_bad(s, "bias does not match the weight");
+	for (int a = 0; a < 2; a++) {
+		int64_t d = n->dilate[a] > 1 ? n->dilate[a] : 1, k = w->d[2 + a];
+
+		if (k < 1 || k > 1024 || n->list[a] < 0 || n->list[a] >= n->stride[a] ||
+		    n->pad[a] > (k - 1) * d || n->pad[a + 2] > (k - 1) * d)
+			return hmr_size_bad(s, "kernel or padding out of range");
+		y.d[1 + a] = (x->d[1 + a] - 1) * n->stride[a] + (k - 1) * d + 1 +
+			     n->list[a] - n->pad[a] - n->pad[a + 2];
+	}
+	y.d[3] = w->d[0];
+	return hmr_size_set(s, 0, &y);
+}
+
+static enum hmr_status
+size_pool(const struct hmr_sizer *s)
 {
 	const struct hmr_dims *x = in_dims(s, 0);
 	int64_t k[2] = { s->n->kernel[0], s->n->kernel[1] };
 	struct hmr_dims y = *x;
 
 	if (x->n != 4 || is_const(s, 0))
-		return bad(s, "needs an image of 4 axes");
+		return hmr_size_bad(s, "needs an image of 4 axes");
 	if (!window(s->n, k, x, &y))
-		return bad(s, "image smaller than the window, or padding larger");
-	return set(s, 0, &y);
+		return hmr_size_bad(s, "image smaller than the window, or padding larger");
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_resize(const struct sizer *s)
+size_resize(const struct hmr_sizer *s)
 {
 	const struct hmr_dims *x = in_dims(s, 0);
 	struct hmr_dims y = *x;
 
 	if (x->n != 4 || s->n->n_list != 4 || is_const(s, 0))
-		return bad(s, "needs an image of 4 axes and 4 numbers");
+		return hmr_size_bad(s, "needs an image of 4 axes and 4 numbers");
 	for (int a = 0; a < 2; a++) {
 		int64_t num = s->n->list[2 * a], den = s->n->list[2 * a + 1];
 
 		if (num < 1 || den < 1 || num > 65536 || den > 65536 ||
 		    x->d[1 + a] * num % den)
-			return bad(s, "no whole number of pixels");
+			return hmr_size_bad(s, "no whole number of pixels");
 		y.d[1 + a] = x->d[1 + a] * num / den;
 	}
-	return set(s, 0, &y);
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_binary(const struct sizer *s)
-{
-	const struct hmr_dims *a = in_dims(s, 0), *b = in_dims(s, 1);
-	size_t n;
-
-	if (is_const(s, 0))
-		return bad(s, "the first operand is a constant");
-	if (!same_dims(a, b) &&
-	    !(is_const(s, 1) && hmr_dims_count(b, &n) &&
-	      (n == 1 || (b->n == 1 && a->n && b->d[0] == a->d[a->n - 1]))))
-		return bad(s, "operands of different shapes");
-	return set(s, 0, a);
-}
-
-static enum hmr_status
-size_concat(const struct sizer *s)
+size_concat(const struct hmr_sizer *s)
 {
 	uint32_t axis = (uint32_t)s->n->axis;
 	struct hmr_dims y = *in_dims(s, 0);
 
+	uint32_t constants = 0;
+
 	if (axis >= y.n)
-		return bad(s, "no such axis");
+		return hmr_size_bad(s, "no such axis");
 	for (uint32_t i = 0; i < s->n->n_in; i++) {
 		const struct hmr_dims *x = in_dims(s, i);
 
-		if (is_const(s, i) || x->n != y.n)
-			return bad(s, "operands of different rank, or a constant");
+		if (x->n != y.n)
+			return hmr_size_bad(s, "operands of different rank");
+		constants += is_const(s, i);
 		for (uint32_t k = 0; k < y.n; k++)
 			if (k != axis && x->d[k] != y.d[k])
-				return bad(s, "operands of different shapes");
+				return hmr_size_bad(s, "operands of different shapes");
 		if (i)
 			y.d[axis] += x->d[axis];
 	}
-	return set(s, 0, &y);
+	if (constants == s->n->n_in)
+		return hmr_size_bad(s, "constants only");
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_split(const struct sizer *s)
+size_split(const struct hmr_sizer *s)
 {
 	uint32_t axis = (uint32_t)s->n->axis;
 	struct hmr_dims y = *in_dims(s, 0);
@@ -184,36 +189,36 @@ size_split(const struct sizer *s)
 	enum hmr_status st;
 
 	if (axis >= y.n || s->n->n_list != s->n->n_out || is_const(s, 0))
-		return bad(s, "no such axis, or sizes do not match outputs");
+		return hmr_size_bad(s, "no such axis, or sizes do not match outputs");
 	left = y.d[axis];
 	for (uint32_t i = 0; i < s->n->n_out; i++) {
 		y.d[axis] = s->n->list[i];
 		left -= y.d[axis];
-		if ((st = set(s, i, &y)))
+		if ((st = hmr_size_set(s, i, &y)))
 			return st;
 	}
-	return left ? bad(s, "sizes do not add up") : HMR_OK;
+	return left ? hmr_size_bad(s, "sizes do not add up") : HMR_OK;
 }
 
 static enum hmr_status
-size_pad(const struct sizer *s)
+size_pad(const struct hmr_sizer *s)
 {
 	struct hmr_dims y = *in_dims(s, 0);
 
 	if (s->n->n_list != 2 * y.n || is_const(s, 0))
-		return bad(s, "needs two numbers an axis");
+		return hmr_size_bad(s, "needs two numbers an axis");
 	for (uint32_t i = 0; i < y.n; i++) {
 		int64_t a = s->n->list[2 * i], b = s->n->list[2 * i + 1];
 
 		if (a < 0 || b < 0 || a > 1 << 20 || b > 1 << 20)
-			return bad(s, "padding out of range");
+			return hmr_size_bad(s, "padding out of range");
 		y.d[i] += a + b;
 	}
-	return set(s, 0, &y);
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_reshape(const struct sizer *s)
+size_reshape(const struct hmr_sizer *s)
 {
 	const struct hmr_dims *x = in_dims(s, 0);
 	struct hmr_dims y = { .n = s->n->n_list };
@@ -221,7 +226,7 @@ size_reshape(const struct sizer *s)
 	int hole = -1;
 
 	if (y.n > HMR_DIMS_MAX || is_const(s, 0))
-		return bad(s, "too many axes, or a constant");
+		return hmr_size_bad(s, "too many axes, or a constant");
 	for (uint32_t i = 0; i < y.n; i++) {
 		y.d[i] = s->n->list[i];
 		if (y.d[i] == 0 && i < x->n)
@@ -231,34 +236,34 @@ size_reshape(const struct sizer *s)
 			continue;
 		}
 		if (y.d[i] < 1 || rest % y.d[i])
-			return bad(s, "sizes do not divide the input");
+			return hmr_size_bad(s, "sizes do not divide the input");
 		rest /= y.d[i];
 	}
 	if (hole >= 0)
 		y.d[hole] = rest;
 	else if (rest != 1)
-		return bad(s, "sizes do not match the input");
-	return set(s, 0, &y);
+		return hmr_size_bad(s, "sizes do not match the input");
+	return hmr_size_set(s, 0, &y);
 }
 
 static enum hmr_status
-size_transpose(const struct sizer *s)
+size_transpose(const struct hmr_sizer *s)
 {
 	const struct hmr_dims *x = in_dims(s, 0);
 	struct hmr_dims y = { .n = x->n };
 	unsigned seen = 0;
 
 	if (s->n->n_list != x->n || is_const(s, 0))
-		return bad(s, "needs one number an axis");
+		return hmr_size_bad(s, "needs one number an axis");
 	for (uint32_t i = 0; i < x->n; i++) {
 		int64_t p = s->n->list[i];
 
 		if (p < 0 || p >= x->n || seen >> p & 1)
-			return bad(s, "no permutation");
+			return hmr_size_bad(s, "no permutation");
 		seen |= 1u << p;
 		y.d[i] = x->d[p];
 	}
-	return set(s, 0, &y);
+	return hmr_size_set(s, 0, &y);
 }
 
 enum hmr_status
@@ -266,34 +271,37 @@ hmr_node_shape(const struct hmr_node *n, const struct hmr_dims *const *x,
 	       const bool *fixed, struct hmr_dims *const *y, struct hmr_err *e)
 {
 	static const struct { uint8_t in_lo, in_hi, out_hi; } arity[HMR_OP_COUNT] = {
-		[HMR_OP_CONV] = { 2, 3, 1 }, [HMR_OP_MAX_POOL] = { 1, 1, 1 },
-		[HMR_OP_RESIZE] = { 1, 1, 1 }, [HMR_OP_ADD] = { 2, 2, 1 },
-		[HMR_OP_MUL] = { 2, 2, 1 }, [HMR_OP_ACT] = { 1, 1, 1 },
+		[HMR_OP_CONV] = { 2, 3, 1 }, [HMR_OP_CONV_TRANSPOSE] = { 2, 3, 1 },
 		[HMR_OP_CONCAT] = { 1, HMR_NODE_IN_MAX, 1 },
 		[HMR_OP_SPLIT] = { 1, 1, HMR_NODE_IN_MAX },
-		[HMR_OP_PAD] = { 1, 1, 1 }, [HMR_OP_RESHAPE] = { 1, 1, 1 },
-		[HMR_OP_TRANSPOSE] = { 1, 1, 1 },
+		[HMR_OP_WHERE] = { 3, 3, 1 }, [HMR_OP_MATMUL] = { 2, 3, 1 },
+		[HMR_OP_NORM] = { 1, 3, 1 }, [HMR_OP_GATHER] = { 2, 2, 1 },
+		[HMR_OP_TOP_K] = { 1, 1, 2 },
 	};
-	const struct sizer sizer = { n, x, fixed, y, e }, *s = &sizer;
+	unsigned lo = arity[n->op].in_lo, hi = arity[n->op].in_hi;
+	unsigned most = arity[n->op].out_hi;
+	const struct hmr_sizer sizer = { n, x, fixed, y, e }, *s = &sizer;
 
-	if (n->n_in < arity[n->op].in_lo || n->n_in > arity[n->op].in_hi ||
-	    n->n_out < 1 || n->n_out > arity[n->op].out_hi)
-		return bad(s, "wrong number of inputs or outputs");
+	if (!most) {
+		lo = hi = hmr_op_is_binary(n->op) ? 2 : 1;
+		most = 1;
+	}
+	if (n->n_in < lo || n->n_in > hi || n->n_out < 1 || n->n_out > most)
+		return hmr_size_bad(s, "wrong number of inputs or outputs");
 	switch (n->op) {
 	case HMR_OP_CONV: return size_conv(s);
-	case HMR_OP_MAX_POOL: return size_pool(s);
+	case HMR_OP_CONV_TRANSPOSE: return size_conv_transpose(s);
+	case HMR_OP_MAX_POOL: case HMR_OP_AVG_POOL: return size_pool(s);
 	case HMR_OP_RESIZE: return size_resize(s);
-	case HMR_OP_ADD: case HMR_OP_MUL: return size_binary(s);
 	case HMR_OP_ACT:
-		return is_const(s, 0) ? bad(s, "a constant") : set(s, 0, in_dims(s, 0));
+		return is_const(s, 0) ? hmr_size_bad(s, "a constant") : hmr_size_set(s, 0, in_dims(s, 0));
 	case HMR_OP_CONCAT: return size_concat(s);
 	case HMR_OP_SPLIT: return size_split(s);
 	case HMR_OP_PAD: return size_pad(s);
 	case HMR_OP_RESHAPE: return size_reshape(s);
 	case HMR_OP_TRANSPOSE: return size_transpose(s);
-	case HMR_OP_COUNT: break;
+	default: return hmr_size_op(s);
 	}
-	return bad(s, "unknown operator");
 }
 
 static enum hmr_status

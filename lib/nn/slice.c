@@ -16,24 +16,53 @@ struct hmr_slices {
 	size_t bytes;
 };
 
+/* An operand that broadcasts: an image of its own, or the same for all. */
+static bool
+operand_apart(const struct hmr_graph *g, uint32_t v, const struct hmr_dims *d,
+	      const struct hmr_dims *out, int64_t batch)
+{
+	const struct hmr_dims *x = &d[v];
+
+	if (g->value[v].tensor >= 0)
+		return x->n < out->n || x->n > out->n || x->d[0] == 1;
+	return x->n == out->n && x->d[0] == batch;
+}
+
 /* Whether image i of every output comes from image i of the inputs alone. */
 static bool
-keeps_apart(const struct hmr_node *n, const struct hmr_dims *d, int64_t batch)
+keeps_apart(const struct hmr_graph *g, const struct hmr_node *n,
+	    const struct hmr_dims *d, int64_t batch)
 {
+	const struct hmr_dims *out = &d[n->out[0]];
+	bool apart = true;
+
+	if (hmr_op_is_binary(n->op) || n->op == HMR_OP_WHERE) {
+		/* a vector may stand for a batch of numbers */
+		for (uint32_t k = 0; k < n->n_in; k++)
+			apart = apart && operand_apart(g, n->in[k], d, out, batch);
+		return apart && out->n > 1;
+	}
 	switch (n->op) {
-	case HMR_OP_CONCAT:
-	case HMR_OP_SPLIT:
+	case HMR_OP_CONCAT: case HMR_OP_SPLIT: case HMR_OP_SOFTMAX:
+	case HMR_OP_GATHER: case HMR_OP_ARG_MAX: case HMR_OP_TOP_K:
 		return n->axis != 0;
+	case HMR_OP_REDUCE_MEAN: case HMR_OP_REDUCE_SUM:
+	case HMR_OP_REDUCE_MAX: case HMR_OP_REDUCE_MIN:
+	case HMR_OP_NORM:
+		return n->list[0] != 0;
 	case HMR_OP_PAD:
 		return !n->list[0] && !n->list[1];
 	case HMR_OP_TRANSPOSE:
 		return n->list[0] == 0;
+	case HMR_OP_SLICE:
+		return n->list[0] == 0 && n->list[1] == 1 && out->d[0] == batch;
+	case HMR_OP_TILE:
+		return n->list[0] == 1;
+	case HMR_OP_MATMUL:	/* rows of a matrix, or matrices of their own */
+		return g->value[n->in[1]].tensor >= 0 || d[n->in[1]].n > 2;
 	case HMR_OP_RESHAPE:
 		return d[n->in[0]].n && d[n->in[0]].d[0] == batch &&
-		       d[n->out[0]].n && d[n->out[0]].d[0] == batch;
-	case HMR_OP_ADD:
-	case HMR_OP_MUL:	/* a vector may stand for a batch of numbers */
-		return d[n->in[0]].n > 1;
+		       out->n && out->d[0] == batch;
 	default:
 		return true;
 	}
@@ -52,7 +81,7 @@ can_slice(const struct hmr_job *job)
 		    p->dims[g->input[i].value].d[0] != p->batch)
 			return false;
 	for (uint32_t i = 0; i < g->n_nodes; i++)
-		if (job->live[i] && !keeps_apart(&g->node[i], p->dims, p->batch))
+		if (job->live[i] && !keeps_apart(g, &g->node[i], p->dims, p->batch))
 			return false;
 	return true;
 }

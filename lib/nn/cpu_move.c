@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators of the cpu backend that only move numbers, in runs as long as they
+ * can be; cpu_ops.h. */
+#include <string.h>
+
+#include "nn/cpu_ops.h"
+
+#define TILE 32		/* of a transpose: both sides stay in the first cache */
+
+/* Pieces of `each` floats, one from every input in turn. */
+static void
+concat(const struct hmr_call *c)
+{
+	size_t before, after, total;
+
+	hmr_dims_around(c->dim_out[0], (uint32_t)c->n->axis, &before, &after);
+	total = (size_t)c->dim_out[0]->d[c->n->axis] * after;
+#pragma omp parallel for if(before * total > CPU_SMALL)
+	for (size_t b = 0; b < before; b++) {
+		float *d = c->out[0] + b * total;
+
+		for (uint32_t i = 0; i < c->n->n_in; i++) {
+			size_t n = (size_t)c->dim_in[i]->d[c->n->axis] * after;
+
+			memcpy(d, c->in[i] + b * n, n * sizeof(*d));
+			d += n;
+		}
+	}
+}
+
+static void
+split(const struct hmr_call *c)
+{
+	size_t before, after, total;
+
+	hmr_dims_around(c->dim_in[0], (uint32_t)c->n->axis, &before, &after);
+	total = (size_t)c->dim_in[0]->d[c->n->axis] * after;
+#pragma omp parallel for if(before * total > CPU_SMALL)
+	for (size_t b = 0; b < before; b++) {
+		const float *s = c->in[0] + b * total;
+
+		for (uint32_t i = 0; i < c->n->n_out; i++) {
+			size_t n = (size_t)c->n->list[i] * after;
+
+			memcpy(c->out[i] + b * n, s, n * sizeof(*s));
+			s += n;
+		}
+	}
+}
+
+/* Padding of an image: whole pixels are copied, the rest is filled. */
+static void
+pad_image(const struct hmr_call *c)
+{
+	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
+	const int64_t rows = out->d[0] * out->d[1], *p = c->n->list;
+
+#pragma omp parallel for if(hmr_dims_total(out) > CPU_SMALL)
+	for (int64_t r = 0; r < rows; r++) {
+		int64_t b = r / out->d[1] - p[0], y = r % out->d[1] - p[2];
+		float *d = c->out[0] + r * out->d[2] * out->d[3];
+
+		for (int64_t x = -p[4]; x < out->d[2] - p[4]; x++, d += out->d[3]) {
+			bool inside = b >= 0 && y >= 0 && x >= 0 && b < in->d[0] &&
+				      y < in->d[1] && x < in->d[2];
+			int64_t k = 0, first = inside ? p[6] : out->d[3];
+
+			for (; k < first; k++)
+				d[k] = c->n->value;
+			if (!inside)
+				continue;
+			memcpy(d + k, c->in[0] + ((b * in->d[1] + y) * in->d[2] + x) *
+			       in->d[3], (size_t)in->d[3] * sizeof(*d));
+			for (k += in->d[3]; k < out->d[3]; k++)
+				d[k] = c->n->value;
+		}
+	}
+}
+
+/* --- axes in another order ----------------------------------------------- */
+
+/* The result's axes with their steps in the source, merged where they can be. */
+struct turn {
+	uint32_t n;
+	int64_t size[HMR_DIMS_MAX];
+	size_t from[HMR_DIMS_MAX], to[HMR_DIMS_MAX];	/* floats from one to the next */
+};
+
+static void
+make_turn(struct turn *t, const struct hmr_call *c)
+{
+	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
+	size_t step[HMR_DIMS_MAX], to = 1;
+
+	for (uint32_t a = in->n, next = 0; a-- > 0; next++)
+		step[a] = next ? step[a + 1] * (size_t)in->d[a + 1] : 1;
+	t->n = 0;
+	for (uint32_t a = 0; a < out->n; a++) {
+		size_t from = step[c->n->list[a]];
+
+		if (out->d[a] == 1)
+			continue;
+		if (t->n && t->from[t->n - 1] == from * (size_t)out->d[a]) {
+			t->size[t->n - 1] *= out->d[a];
+			t->from[t->n - 1] = from;
+			continue;
+		}
+		t->size[t->n] = out->d[a];
+		t->from[t->n++] = from;
+	}
+	if (!t->n) {
+		t->size[0] = 1;
+		t->from[t->n++] = 1;
+	}
+	for (uint32_t a = t->n; a-- > 0; to *= (size_t)t->size[a])
+		t->to[a] = to;
+}
+
+/* n by m, rows of the result at d, columns of it contiguous in the source. */
+CPU_CLONES static void
+turn_block(float *d, const float *s, size_t n, size_t m, size_t to, size_t from)
+{
+	if (m <= 4) {
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < m; k++)
+				d[i * to + k] = s[k * from + i];
+		return;
+	}
+	for (size_t k = 0; k < m; k++)
+		for (size_t i = 0; i < n; i++)
+			d[i * to + k] = s[k * from + i];
+}
+
+static void
+transpose(const struct hmr_call *c)
+{
+	const size_t total = hmr_dims_total(c->dim_out[0]);
+	struct turn t;
+	uint32_t last, u = 0;
+	size_t rest, pieces;
+
+	make_turn(&t, c);
+	last = t.n - 1;
+	while (t.from[u] != 1)		/* the axis that is contiguous in the source */
+		u++;
+	pieces = u == last ? 1 : ((size_t)t.size[u] + TILE - 1) / TILE;
+	rest = total / (size_t)t.size[last] / (u == last ? 1 : (size_t)t.size[u]);
+#pragma omp parallel for if(total > CPU_SMALL)
+	for (size_t i = 0; i < rest * pieces; i++) {
+		size_t left = i / pieces, at = i % pieces * TILE, to = 0, from = 0;
+		size_t n = u == last ? 1 : (size_t)t.size[u] - at;
+
+		for (uint32_t a = last; a-- > 0;)
+			if (a != u) {
+				to += left % (size_t)t.size[a] * t.to[a];
+				from += left % (size_t)t.size[a] * t.from[a];
+				left /= (size_t)t.size[a];
+			}
+		if (u == last) {
+			memcpy(c->out[0] + to, c->in[0] + from,
+			       (size_t)t.size[last] * sizeof(float));
+			continue;
+		}
+		to += at * t.to[u];
+		from += at;
+		for (size_t k = 0; k < (size_t)t.size[last]; k += TILE)
+			turn_block(c->out[0] + to + k, c->in[0] + from + k * t.from[last],
+				   n < TILE ? n : TILE,
+				   (size_t)t.size[last] - k < TILE ? (size_t)t.size[last] - k : TILE,
+				   t.to[u], t.from[last]);
+	}
+}
+
+/* --- parts ---------------------------------------------------------------- */
+
+/* Every step-th float of n. */
+static void
+pick(float *d, const float *s, int64_t n, int64_t step)
+{
+	if (step == 2) {
+		for (int64_t i = 0; i < n; i++)
+			d[i] = s[2 * i];
+		return;
+	}
+	for (int64_t i = 0; i < n; i++)
+		d[i] = s[i * step];
+}
+
+/* Axes from `tail` on are taken whole. */
+static void
+slice(const struct hmr_call *c)
+{
+	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
+	const int64_t *l = c->n->list;
+	uint32_t tail = in->n;
+	size_t run = 1, rows, total = hmr_dims_total(out);
+	int64_t step = 1;
+
+	while (tail > 0 && out->d[tail - 1] == in->d[tail - 1] && l[3 * tail - 2] == 1)
+		run *= (size_t)in->d[--tail];
+	if (tail > 0) {
+		step = l[3 * tail - 2];
+		if (step == 1 || run == 1)	/* the next axis is part of a run too */
+			run *= (size_t)out->d[--tail];
+		else
+			step = 1;
+	}
+	rows = total / run;
+#pragma omp parallel for if(total > CPU_SMALL)
+	for (size_t r = 0; r < rows; r++) {
+		size_t left = r, from = 0, unit = 1;
+
+		for (uint32_t a = in->n; a-- > 0;) {
+			int64_t k = 0;
+
+			if (a < tail) {
+				k = (int64_t)(left % (size_t)out->d[a]);
+				left /= (size_t)out->d[a];
+			}
+			from += (size_t)(l[3 * a] + k * l[3 * a + 1]) * unit;
+			unit *= (size_t)in->d[a];
+		}
+		if (step == 1)
+			memcpy(c->out[0] + r * run, c->in[0] + from, run * sizeof(float));
+		else
+			pick(c->out[0] + r * run, c->in[0] + from, (int64_t)run, step);
+	}
+}
+
+bool
+cpu_move_call(const struct hmr_call *c)
+{
+	switch (c->n->op) {
+	case HMR_OP_CONCAT: concat(c); return true;
+	case HMR_OP_SPLIT: split(c); return true;
+	case HMR_OP_TRANSPOSE: transpose(c); return true;
+	case HMR_OP_SLICE: slice(c); return true;
+	case HMR_OP_PAD:
+		if (c->dim_out[0]->n == 4)
+			pad_image(c);
+		return c->dim_out[0]->n == 4;
+	default: return false;
+	}
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the loops of the cpu backend: cpu_ops.c (windows, and who does what),
+ * cpu_act.c, cpu_math.c, cpu_move.c. Row functions are compiled for several
+ * instruction sets and chosen when the program starts; none contracts products
+ * and sums, so all give the same numbers.
+ */
+#ifndef HMR_CPU_OPS_H
+#define HMR_CPU_OPS_H
+
+#include "nn/ref_ops.h"
+
+#define CPU_SMALL 16384		/* floats: below this one thread is faster */
+#define CPU_CHUNK 4096		/* floats a thread takes at once */
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CPU_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CPU_CLONES
+#endif
+
+/* d[i] = the node's activation of s[i]; d may be s. */
+void cpu_act_row(float *d, const float *s, size_t n, const struct hmr_node *node);
+void cpu_exp_row(float *d, const float *s, size_t n, float minus);	/* e^(s - minus) */
+
+/* false: not one of its operators, or a form that it has no loop for */
+bool cpu_math_call(const struct hmr_call *c);
+bool cpu_move_call(const struct hmr_call *c);
+
+#endif
