@@ -21,6 +21,8 @@ struct body_soft;		/* NULL in bodies without */
 HMR_MUST_USE enum hmr_status
 body_soft_read(struct hmr_body *b, struct hmr_err *e);
 void body_soft_free(struct body_soft *s);
+/* [207][*step] of [verts][3]; NULL: the body has none. */
+const float *body_soft_directions(const struct hmr_body *b, size_t *step);
 
 /* The first n vertices of a shaped rest surface, corrected for a pose. */
 void body_soft_correct(const struct hmr_body *b,

@@ -229,6 +229,13 @@ body_soft_read(struct hmr_body *b, struct hmr_err *e)
 	return HMR_OK;
 }
 
+const float *
+body_soft_directions(const struct hmr_body *b, size_t *step)
+{
+	*step = b->soft ? b->soft->ld : 0;
+	return b->soft ? b->soft->pose : NULL;
+}
+
 void
 body_soft_free(struct body_soft *s)
 {
