@@ -51,6 +51,9 @@ struct ctx {
 	struct hmr_boxfile *boxes;
 	uint32_t *chosen;		/* [o.max_people], with boxes */
 	uint8_t *section;		/* PEOP of so many */
+	struct hmr_gist *gist;		/* for images of this size */
+	uint32_t gist_width, gist_height;
+	uint8_t gist_section[HMR_TABLE_HEADER + HMR_GIST_VALUES];
 	uint64_t found, over;
 };
 
@@ -69,6 +72,33 @@ tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 		 (double)p.nets.workspace / 0x1p20, (double)p.buffers / 0x1p20,
 		 (double)i->max_payload / 0x1p20);
 	hmr_net_tell_gpu(&p.nets);
+}
+
+static enum hmr_status
+plan_gist(struct ctx *c, const struct hmr_head_info *i, struct hmr_err *e)
+{
+	if (c->gist && i->width == c->gist_width && i->height == c->gist_height)
+		return HMR_OK;
+	hmr_gist_free(c->gist);
+	c->gist_width = i->width;
+	c->gist_height = i->height;
+	return hmr_gist_new(&c->gist, i->width, i->height, e);
+}
+
+/* By which hmr-assoc tells where the video was cut. */
+static enum hmr_status
+add_gist(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
+{
+	uint8_t gist[HMR_GIST_VALUES];
+	struct hmr_image im;
+	enum hmr_status st = hmr_image_get(f, &im, e);
+
+	if (st)
+		return st < 0 ? st : HMR_OK;	/* boxes need no image */
+	if ((st = hmr_gist_run(c->gist, &im, gist, e)))
+		return st;
+	return hmr_frame_put(f, HMR_TAG_GIST, c->gist_section,
+			     hmr_gist_put(c->gist_section, gist), e);
 }
 
 static enum hmr_status
@@ -93,7 +123,10 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			return st;
 		tell_plan(c, i);
 	}
-	hmr_head_grow(h, HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) + 7);
+	if ((st = plan_gist(c, i, e)))
+		return st;
+	hmr_head_grow(h, 2 * HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) +
+		      hmr_gist_section_bytes() + 14);
 	if (!c->detector)
 		return HMR_OK;
 	stage->model = hmr_model_name(c->model);
@@ -170,7 +203,8 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	for (size_t i = 0; i < sizeof(stale) / sizeof(stale[0]); i++)
 		hmr_frame_drop(&with, stale[i]);
 	if ((st = hmr_frame_put(&with, HMR_TAG_PEOPLE, c->section,
-				hmr_people_put(c->section, c->people, n), e)))
+				hmr_people_put(c->section, c->people, n), e)) ||
+	    (st = add_gist(c, &with, e)))
 		return st;
 	return hmr_filter_emit(out, &with, e);
 }
@@ -277,5 +311,6 @@ main(int argc, char **argv)
 	free(c.people);
 	free(c.chosen);
 	free(c.section);
+	hmr_gist_free(c.gist);
 	return code;
 }

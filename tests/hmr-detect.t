@@ -115,6 +115,17 @@ if ! have_vtest; then
 	finish
 fi
 
+# The image at a glance: the mean colours of a picture that is red at the left.
+ffmpeg -nostdin -v error -y -f lavfi -i color=red:s=64x48 -f lavfi -i color=blue:s=64x48 \
+    -filter_complex hstack -frames:v 1 "$T/gist.png" </dev/null
+hmr-decode -q -z 0 "$T/gist.png" | hmr-detect -q -z 0 -o "$T/gist.hmr"
+expect 0 "the gist of an image" $py -c 'import sys
+sys.path.insert(0, sys.argv[1]); import read_stream
+f = [f for kind, f in read_stream.read(open(sys.argv[2], "rb")) if kind == "frame"][0]
+g = read_stream.np.frombuffer(f.sections[b"GIST"], "u1", offset=16).reshape(12, 16, 3).astype(int)
+sys.exit(bool(abs(g[:, :8] - [255, 0, 0]).max() > 3 or abs(g[:, 8:] - [0, 0, 255]).max() > 3))' \
+    "$ROOT/examples" "$T/gist.hmr"
+
 # --- people -------------------------------------------------------------------
 # Frame 240 against boxes of an independent implementation (OpenCV's resampling,
 # another executor, the picture stretched to 448x320). The limit is in pixels; the

@@ -116,6 +116,7 @@ check_known(const struct hmr_section *s, const char *name, struct hmr_err *e)
 		HMR_TAG_JSON, HMR_TAG_IMAGE, HMR_TAG_PEOPLE, HMR_TAG_BODIES,
 		HMR_TAG_TRACKS, HMR_TAG_APPEARANCE, HMR_TAG_VERTICES,
 		HMR_TAG_MASKS, HMR_TAG_CAMERA, HMR_TAG_LANDMARKS,
+		HMR_TAG_GIST,
 	};
 
 	if (!(s->flags & HMR_SECTION_MUST))

@@ -39,6 +39,7 @@ enum hmr_tag {
 	HMR_TAG_MASKS = HMR_TAG('M', 'A', 'S', 'K'),
 	HMR_TAG_CAMERA = HMR_TAG('C', 'A', 'M', 'R'),
 	HMR_TAG_LANDMARKS = HMR_TAG('L', 'A', 'N', 'D'),
+	HMR_TAG_GIST = HMR_TAG('G', 'I', 'S', 'T'),
 };
 
 enum hmr_section_flags {

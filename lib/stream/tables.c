@@ -403,6 +403,37 @@ hmr_vectors_put(uint8_t *buf, uint32_t kind, const uint32_t *person,
 	return hmr_vectors_bytes(rows, count);
 }
 
+enum hmr_status
+hmr_gist_get(const struct hmr_frame *f, uint8_t out[HMR_GIST_VALUES],
+	     struct hmr_err *e)
+{
+	enum hmr_status st;
+	struct table t;
+	char name[5];
+
+	if ((st = table_get(f, HMR_TAG_GIST, HMR_GIST_VALUES, 1, HMR_GIST_VALUES, name,
+			    &t, e)))
+		return st;
+	if (!t.n)
+		return HMR_EOF;
+	memcpy(out, t.rows, HMR_GIST_VALUES);
+	return HMR_OK;
+}
+
+size_t
+hmr_gist_section_bytes(void)
+{
+	return HMR_TABLE_HEADER + HMR_GIST_VALUES;
+}
+
+size_t
+hmr_gist_put(uint8_t *buf, const uint8_t gist[HMR_GIST_VALUES])
+{
+	memcpy(put_header(buf, 1, HMR_GIST_VALUES, HMR_GIST_VALUES, 1), gist,
+	       HMR_GIST_VALUES);
+	return hmr_gist_section_bytes();
+}
+
 /* Bytes of plane p in a section: the last row without its padding. */
 static size_t
 plane_bytes(const struct hmr_image *im, uint32_t p)

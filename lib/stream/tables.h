@@ -8,7 +8,7 @@
 #ifndef HMR_TABLES_H
 #define HMR_TABLES_H
 
-#include "image/image.h"
+#include "image/gist.h"
 #include "stream/stream.h"
 
 #define HMR_TABLE_HEADER 16
@@ -92,6 +92,10 @@ hmr_vectors_get(const struct hmr_frame *f, uint32_t tag, uint32_t *person,
 		float *values, uint32_t cap, uint32_t max, uint32_t people,
 		uint32_t *rows, uint32_t *count, uint32_t *kind,
 		struct hmr_err *e);
+/* The image in 16x12 colours (image/gist.h). */
+HMR_MUST_USE enum hmr_status
+hmr_gist_get(const struct hmr_frame *f, uint8_t out[HMR_GIST_VALUES],
+	     struct hmr_err *e);
 /* The image, borrowed like the section's bytes. */
 HMR_MUST_USE enum hmr_status
 hmr_image_get(const struct hmr_frame *f, struct hmr_image *out,
@@ -112,6 +116,8 @@ size_t hmr_camera_put(uint8_t *buf, const struct hmr_camera_row *c);
 size_t hmr_vectors_bytes(uint32_t rows, uint32_t count);
 size_t hmr_vectors_put(uint8_t *buf, uint32_t kind, const uint32_t *person,
 		       const float *values, uint32_t rows, uint32_t count);
+size_t hmr_gist_section_bytes(void);
+size_t hmr_gist_put(uint8_t *buf, const uint8_t gist[HMR_GIST_VALUES]);
 size_t hmr_image_section_bytes(const struct hmr_image *im);
 size_t hmr_image_put(uint8_t *buf, const struct hmr_image *im);
 /* The same section without a copy: head (64 bytes) and the planes with their own

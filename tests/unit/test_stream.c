@@ -250,7 +250,7 @@ test_tables(void **state)
 	struct hmr_camera_row c = { { 1000, 1001 }, { 4, 3 } }, c2;
 	float v[2][3] = { { 1, 2, 3 }, { 4, 5, 6 } }, v2[2][4];
 	uint32_t who[2] = { 0, 1 }, who2[2], rows, count, kind;
-	static uint8_t buf[6][4096];
+	static uint8_t buf[6][4096], gist[HMR_GIST_VALUES], gist2[HMR_GIST_VALUES];
 	struct hmr_frame f = { 0 };
 
 	(void)state;
@@ -270,6 +270,11 @@ test_tables(void **state)
 	assert_memory_equal(&l, &l2, sizeof(l));
 	assert_int_equal(hmr_camera_get(&f, &c2, NULL), 0);
 	assert_memory_equal(&c, &c2, sizeof(c));
+	memset(gist, 7, sizeof(gist));
+	assert_int_equal(hmr_gist_get(&f, gist2, NULL), HMR_EOF);
+	put(&f, HMR_TAG_GIST, buf[5], hmr_gist_put(buf[5], gist));
+	assert_int_equal(hmr_gist_get(&f, gist2, NULL), 0);
+	assert_memory_equal(gist, gist2, sizeof(gist));
 	assert_int_equal(hmr_vectors_get(&f, HMR_TAG_APPEARANCE, who2, &v2[0][0], 4, 2, 2,
 					 &rows, &count, &kind, NULL), 0);
 	assert_int_equal(rows, 2);
