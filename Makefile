@@ -1,5 +1,6 @@
-# The hmr toolkit. Plain GNU make; knobs: CUDA=auto|0|1 SAN=address,undefined
-# WERROR=1 V=1 PREFIX= DESTDIR= MANDIR= O=. README.md names the targets.
+# The hmr toolkit. Plain GNU make; knobs: CUDA=auto|0|1 CUDA_ARCH="75 80 ..."
+# SAN=address,undefined WERROR=1 V=1 PREFIX= DESTDIR= MANDIR= O=. README.md names
+# the targets.
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -10,6 +11,21 @@ SAN ?=
 comma := ,
 O ?= build/cpu$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
+
+# With nvcc the GPU is built in, wherever the programs run later: cudart is linked
+# statically, cuBLASLt and cuDNN are opened when a GPU is used. Sanitized and clang
+# builds leave it out.
+CUDA ?= 0
+CUDA_ARCH ?= 75 80 86 89 90 100 120
+NVCC := $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+override CUDA := $(if $(filter auto,$(CUDA)),$(if $(or $(SAN),$(filter clang,$(CC))),0,$(if $(NVCC),1,0)),$(CUDA))
+ifeq ($(CUDA)$(NVCC),1)
+$(error CUDA=1, but there is no nvcc)
+endif
+CUDA_HOME := $(if $(NVCC),$(patsubst %/bin/nvcc,%,$(realpath $(NVCC))))
+NVCC_FLAGS := -O2 -std=c++17 --threads 2 $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$a,code=sm_$a) \
+  -gencode arch=compute_$(lastword $(CUDA_ARCH)),code=compute_$(lastword $(CUDA_ARCH)) \
+  -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics $(if $(WERROR),-Werror all-warnings)
 
 PKG_media := libavformat libavcodec libavdevice libavutil libswscale
 PKG_ALL := libzstd libxxhash libcjson libzip nettle zlib $(PKG_media)
@@ -46,6 +62,8 @@ CFLAGS_cpu_move := -O3 $(OPENMP)
 CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
 CFLAGS_colour := -O3
+LIBS_cuda := $(if $(filter 1,$(CUDA)),$(CUDA_HOME)/lib64/libcudart_static.a -lpthread -ldl -lrt)
+CFLAGS_device_cuda := -isystem $(CUDA_HOME)/include
 LIBS_import := $(shell pkg-config --libs libzip zlib 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 
@@ -65,10 +83,25 @@ $O/%.o: %.c
 	@$(if $(V),,echo "  CC $<")
 	$Q$(CC) $(HMR_CPPFLAGS) $(CPPFLAGS) -MMD -MP $(HMR_CFLAGS) $(CFLAGS) $(CFLAGS_$(notdir $*)) -c -o $@ $<
 
+$O/lib/cuda/%.o: lib/cuda/%.cu $O/arch
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  NVCC $<")
+	$Q$(NVCC) $(NVCC_FLAGS) -Ilib -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+# What follows from CUDA and CUDA_ARCH is made again when they change.
+$O/arch: FORCE
+	@mkdir -p $O
+	@echo '$(CUDA) $(CUDA_ARCH)' | cmp -s - $@ || echo '$(CUDA) $(CUDA_ARCH)' >$@
+FORCE:
+$O/lib/libhmr-cuda.a: $O/arch
+
+# The device layer is CUDA's or none.
+sources = $(filter-out $(if $(filter 1,$(CUDA)),%/device_none.c,%/device_cuda.c),$(wildcard lib/$(1)/*.c)) \
+  $(if $(filter 1,$(CUDA)),$(wildcard lib/$(1)/*.cu))
 define archive
-$O/lib/libhmr-$(1).a: $$(patsubst %.c,$O/%.o,$$(wildcard lib/$(1)/*.c))
+$O/lib/libhmr-$(1).a: $$(patsubst %.cu,$O/%.o,$$(patsubst %.c,$O/%.o,$$(call sources,$(1))))
 	@rm -f $$@
-	$$Q$$(AR) rcs $$@ $$^
+	$$Q$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach d,$(DIRS),$(eval $(call archive,$d)))
 
@@ -92,6 +125,28 @@ $O/unit/%: $O/tests/unit/%.o $(call archives,all)
 # Tools of bench/ that are not built by their scripts.
 $O/bench/%: $O/bench/%.o $(call archives,all)
 	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(call libs,all)
+
+# The same with a GPU that is not there: a device layer in host memory, kernels by
+# the C compiler. tests/cuda/ also against the real one, as $O/gpu/test_*.
+FAKE := $(patsubst %.c,$O/%.o,$(wildcard tests/fake/*.c)) \
+  $(patsubst lib/cuda/%.cu,$O/fake/%.o,$(wildcard lib/cuda/*.cu))
+CFLAGS_fake_math := -O3
+FAKE_TESTS := $(patsubst tests/cuda/%.c,$O/cuda/%,$(wildcard tests/cuda/test_*.c))
+UNITS += $(FAKE_TESTS)
+$(FAKE) $O/tests/cuda/%.o: HMR_CPPFLAGS += -Itests/fake
+$O/fake/%.o: lib/cuda/%.cu
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC $<")
+	$Q$(CC) $(HMR_CPPFLAGS) $(CPPFLAGS) -MMD -MP $(HMR_CFLAGS) $(CFLAGS) -O3 -x c -c -o $@ $<
+$(FAKE_TESTS): $O/cuda/%: $O/tests/cuda/%.o $(FAKE) $(call archives,all)
+	@mkdir -p $(@D)
+	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(FAKE) $(call libs,all) -lcmocka
+$O/fake/hmr-%: $O/cmd/hmr-%.o $(CMD_COMMON) $O/cmd/net.o $(FAKE) $(call archives,all)
+	@mkdir -p $(@D)
+	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(CMD_COMMON) $O/cmd/net.o $(FAKE) $(call libs,all)
+$O/gpu/%: $O/tests/cuda/%.o $(call archives,all)
+	@mkdir -p $(@D)
+	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(call libs,all) -lcmocka
 
 units: $(UNITS)
 -include $(shell find $O -name '*.d' 2>/dev/null)
@@ -174,4 +229,4 @@ dist:
 clean:
 	rm -rf build
 .PHONY: all units fuzz-targets deps models video demo pictures check fuzzers fuzz lint headers \
-  bench install uninstall dist clean
+  bench install uninstall dist clean FORCE

@@ -76,7 +76,7 @@ struct hmr_block {		/* where a thread is, on the host */
 	type *name = (type *)(void *)hmr_shared
 #define HMR_SHFL_XOR(v, mask) __shfl_xor_sync(0xffffffffu, v, mask)	/* of a float */
 
-#define HMR_KERNEL_EACH(name, type) \
+#define HMR_KERNEL_EACH_(name, type) \
 static __device__ __forceinline__ void name##_at(const type *a, uint64_t i); \
 static __global__ void __launch_bounds__(256) \
 name##_grid(const __grid_constant__ type args) \
@@ -87,7 +87,7 @@ name##_grid(const __grid_constant__ type args) \
 } \
 static __device__ __forceinline__ void name##_at(const type *a, uint64_t i)
 
-#define HMR_KERNEL_BLOCK(name, type) \
+#define HMR_KERNEL_BLOCK_(name, type) \
 static __device__ __forceinline__ void name##_in(const type *a, HMR_BLOCK_PARAM); \
 static __global__ void \
 name##_grid(const __grid_constant__ type args) \
@@ -96,9 +96,9 @@ name##_grid(const __grid_constant__ type args) \
 } \
 static __device__ __forceinline__ void name##_in(const type *a, HMR_BLOCK_PARAM)
 
-#define HMR_KERNEL_ENTRY(name, type) \
+#define HMR_KERNEL_ENTRY_(name, type) \
 	{ #name, (const void *)name##_grid, NULL, NULL, sizeof(type) }
-#define HMR_KERNEL_ENTRY_BLOCK(name, type) HMR_KERNEL_ENTRY(name, type)
+#define HMR_KERNEL_ENTRY_BLOCK_(name, type) HMR_KERNEL_ENTRY_(name, type)
 
 HMR_FN float
 hmr_ld_f16(uint16_t h)
@@ -155,7 +155,7 @@ hmr_host_shfl_xor(struct hmr_block *b, float v, uint32_t mask)
 	return r;
 }
 
-#define HMR_KERNEL_EACH(name, type) \
+#define HMR_KERNEL_EACH_(name, type) \
 static inline void name##_at(const type *a, uint64_t i); \
 static void \
 name##_each(const void *args) \
@@ -167,7 +167,7 @@ name##_each(const void *args) \
 } \
 static inline void name##_at(const type *a, uint64_t i)
 
-#define HMR_KERNEL_BLOCK(name, type) \
+#define HMR_KERNEL_BLOCK_(name, type) \
 static void name##_in(const type *a, HMR_BLOCK_PARAM); \
 static void \
 name##_thread(const void *args, struct hmr_block *b) \
@@ -178,12 +178,17 @@ name##_thread(const void *args, struct hmr_block *b) \
 } \
 static void name##_in(const type *a, HMR_BLOCK_PARAM)
 
-#define HMR_KERNEL_ENTRY(name, type) { #name, NULL, name##_each, NULL, sizeof(type) }
-#define HMR_KERNEL_ENTRY_BLOCK(name, type) \
+#define HMR_KERNEL_ENTRY_(name, type) { #name, NULL, name##_each, NULL, sizeof(type) }
+#define HMR_KERNEL_ENTRY_BLOCK_(name, type) \
 	{ #name, NULL, NULL, name##_thread, sizeof(type) }
 
 #endif
 
+/* In two steps, so that a name may be made by a macro. */
+#define HMR_KERNEL_EACH(name, type) HMR_KERNEL_EACH_(name, type)
+#define HMR_KERNEL_BLOCK(name, type) HMR_KERNEL_BLOCK_(name, type)
+#define HMR_KERNEL_ENTRY(name, type) HMR_KERNEL_ENTRY_(name, type)
+#define HMR_KERNEL_ENTRY_BLOCK(name, type) HMR_KERNEL_ENTRY_BLOCK_(name, type)
 #define HMR_KERNELS(list) const struct hmr_kernel list[]
 #define HMR_KERNELS_END { NULL, NULL, NULL, NULL, 0 }
 

@@ -9,11 +9,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-extern const struct hmr_kernel hmr_kernels_nn[];
+extern const struct hmr_kernel hmr_kernels_nn_f32[], hmr_kernels_nn_f16[],
+	hmr_kernels_nn_bf16[], hmr_kernels_nn_move[];
 #ifdef __cplusplus
 }
 #endif
 
-#define HMR_KERNEL_LISTS { hmr_kernels_nn }
+#define HMR_KERNEL_LISTS { hmr_kernels_nn_f32, hmr_kernels_nn_f16, \
+	hmr_kernels_nn_bf16, hmr_kernels_nn_move }
 
 #endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of networks in half precision. */
+#include "cuda/nn_math.h"
+
+#define NAME(x) x##_f16
+#define LD(p, i) (hmr_ld_f16(((const uint16_t *)(p))[i]))
+#define ST(p, i, f) (((uint16_t *)(p))[i] = hmr_st_f16(f))
+#include "cuda/nn_ops.inc"
+
+HMR_KERNELS(hmr_kernels_nn_f16) = { NN_ENTRIES, HMR_KERNELS_END };
