@@ -8,16 +8,18 @@
 #include <string.h>
 
 #include "body/body.h"
+#include "body/posed.h"
 #include "body/surface.h"
 #include "filter.h"
 #include "prog.h"
 #include "stream/lines_write.h"
 #include "track/assoc.h"
 
-#define USAGE "hmr-assoc [-hqVv] [-o file] [-z level] [--all] [--fields list] " \
-	"[--lag frames] [--max-age frames] [--max-frame WxH] [--max-people n] " \
-	"[--min-hits n] [--no-history] [--score min] [--smooth how] [--stream] " \
-	"[--vertices] [--weak min] [file]"
+#define USAGE "hmr-assoc [-hqVv] [-o file] [-z level] [--all] [--cost rule] " \
+	"[--fields list] [--given-ids] [--lag frames] [--max-age frames] " \
+	"[--max-frame WxH] [--max-people n] [--min-hits n] [--no-history] " \
+	"[--remember frames] [--score min] [--smooth how] [--stream] [--vertices] " \
+	"[--weak min] [file]"
 
 static const char help[] =
 "Gives people identities over time; writes JSON Lines.\n"
@@ -27,7 +29,12 @@ static const char help[] =
 "                         first frame on and to close gaps; 0 is none (16)\n"
 "      --smooth HOW       steady bodies: off, light or strong (light)\n"
 "      --min-hits N       frames in which a person must be seen (3)\n"
-"      --max-age FRAMES   frames unseen after which a person is forgotten (50)\n"
+"      --max-age FRAMES   frames unseen after which a person is no longer looked\n"
+"                         for where they should be (50)\n"
+"      --remember FRAMES  frames unseen after which a person who comes back is\n"
+"                         somebody new; 0: always (1500)\n"
+"      --cost RULE        what people are matched by: motion or phalp (motion)\n"
+"      --given-ids        keep the identities that came with the boxes\n"
 "      --score MIN        people of at least this score begin tracks (0.5)\n"
 "      --weak MIN         people of at least this score continue them (0.3)\n"
 "      --max-people N     the best N of a frame are followed (256)\n"
@@ -44,7 +51,8 @@ static const char help[] =
 "  -V, --version          the version\n";
 
 enum { OPT_STREAM = 0x200, OPT_LAG, OPT_MIN_HITS, OPT_MAX_AGE, OPT_SCORE, OPT_WEAK,
-       OPT_MAX_PEOPLE, OPT_ALL, OPT_FIELDS, OPT_VERTICES, OPT_SMOOTH };
+       OPT_MAX_PEOPLE, OPT_ALL, OPT_FIELDS, OPT_VERTICES, OPT_SMOOTH, OPT_COST,
+       OPT_GIVEN_IDS, OPT_REMEMBER };
 
 struct ctx {
 	struct hmr_assoc_options o;
@@ -59,11 +67,7 @@ struct ctx {
 	/* the body that the header names */
 	struct hmr_body *body;
 	struct hmr_pose_work *work;
-	uint32_t vert_rows, *vert_person;	/* with --vertices or a stream's own */
-	float *vert;
-	uint8_t *vert_section;
-	uint64_t vert_bytes;			/* of the stream's own */
-	struct hmr_body_row *rows;
+	struct hmr_posed posed;		/* with --vertices, or where the stream has some */
 };
 
 /* ---- bodies ---- */
@@ -105,97 +109,6 @@ open_body(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
 	return st;
 }
 
-static enum hmr_status
-make_vertices(struct ctx *c, size_t floats, size_t bytes, struct hmr_err *e)
-{
-	free(c->vert);
-	free(c->vert_section);
-	c->vert = malloc(floats * sizeof(*c->vert));
-	c->vert_section = malloc(bytes);
-	if (!c->vert_person) {
-		c->vert_person = malloc(HMR_PEOPLE_CAP * sizeof(*c->vert_person));
-		c->rows = malloc(HMR_PEOPLE_CAP * sizeof(*c->rows));
-	}
-	if (!c->vert || !c->vert_section || !c->vert_person || !c->rows)
-		return hmr_fail(e, HMR_E_NOMEM, "vertices of %zu bytes", bytes);
-	return HMR_OK;
-}
-
-/* Room for the vertices of all who can have an identity in a frame. */
-static enum hmr_status
-plan_vertices(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
-{
-	uint32_t n = 2 * c->o.tracker.max_people;
-	uint32_t count = 3 * hmr_body_vertices(c->body);
-	size_t bytes = hmr_vectors_bytes(n, count);
-
-	c->vert_rows = n;
-	hmr_head_grow(h, bytes);
-	return make_vertices(c, (size_t)n * count, bytes, e);
-}
-
-/* Room for the vertices that a frame can bring (touched only if it does). */
-static enum hmr_status
-plan_renewal(struct ctx *c, const struct hmr_head *h, struct hmr_err *e)
-{
-	uint64_t bytes = hmr_head_info(h)->max_payload;
-
-	if (bytes <= c->vert_bytes)
-		return HMR_OK;
-	c->vert_bytes = bytes;
-	return make_vertices(c, (size_t)bytes / sizeof(float), (size_t)bytes, e);
-}
-
-/* The vertices that the frame has, of the bodies as they are now. */
-static enum hmr_status
-renew_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
-{
-	uint32_t count = 3 * hmr_body_vertices(c->body), has, kind, n, rows, k = 0;
-	uint32_t max = (uint32_t)(c->vert_bytes / sizeof(float) / count);
-	enum hmr_status st;
-
-	if (max > HMR_PEOPLE_CAP)
-		max = HMR_PEOPLE_CAP;
-	if ((st = hmr_vectors_get(f, HMR_TAG_VERTICES, c->vert_person, c->vert, count,
-				  max, UINT32_MAX, &rows, &has, &kind, e)) ||
-	    (st = hmr_bodies_get(f, c->rows, HMR_PEOPLE_CAP, UINT32_MAX, &n, e)))
-		return st < 0 ? st : HMR_OK;
-	if (rows && has != count)
-		return hmr_fail(e, HMR_E_FORMAT, "%u vertices, but body %s has %u",
-				has / 3, hmr_body_name(c->body), count / 3);
-	for (uint32_t i = 0; i < rows; i++) {
-		for (k = 0; k < n && c->rows[k].person != c->vert_person[i]; k++)
-			;
-		if (k < n)
-			hmr_body_pose(c->body, c->work, c->rows[k].pose,
-				      c->rows[k].shape,
-				      (float (*)[3])(c->vert + (size_t)i * count), NULL,
-				      NULL, NULL);
-	}
-	return hmr_frame_put(f, HMR_TAG_VERTICES, c->vert_section,
-			     hmr_vectors_put(c->vert_section, kind, c->vert_person,
-					     c->vert, rows, count), e);
-}
-
-static enum hmr_status
-add_vertices(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
-{
-	uint32_t n, count = 3 * hmr_body_vertices(c->body), k = 0;
-	enum hmr_status st = hmr_bodies_get(f, c->rows, HMR_PEOPLE_CAP, UINT32_MAX, &n, e);
-
-	if (st)
-		return st < 0 ? st : HMR_OK;
-	for (; k < n && k < c->vert_rows; k++) {
-		c->vert_person[k] = c->rows[k].person;
-		hmr_body_pose(c->body, c->work, c->rows[k].pose, c->rows[k].shape,
-			      (float (*)[3])(c->vert + (size_t)k * count), NULL, NULL,
-			      NULL);
-	}
-	return hmr_frame_put(f, HMR_TAG_VERTICES, c->vert_section,
-			     hmr_vectors_put(c->vert_section, 0, c->vert_person, c->vert,
-					     k, count), e);
-}
-
 /* ---- the stage ---- */
 
 /* What to make bodies with: needed for vertices and for smoothing, better to have
@@ -204,6 +117,7 @@ static enum hmr_status
 choose_body(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
 {
 	bool must = c->lines_o.fields & HMR_LINES_VERTICES;
+	uint32_t most = 2 * c->o.tracker.max_people;	/* with an identity, in a frame */
 	struct hmr_err e2 = { 0 };
 	enum hmr_status st;
 
@@ -224,10 +138,14 @@ choose_body(struct ctx *c, struct hmr_head *h, struct hmr_err *e)
 		return HMR_OK;
 	}
 	hmr_assoc_joints(c->assoc, joints, c);
-	if (must)
-		return plan_vertices(c, h, e);
+	if (must) {
+		hmr_head_grow(h, hmr_vectors_bytes(most, 3 * hmr_body_vertices(c->body)));
+		return hmr_posed_plan(&c->posed, c->body, c->work, most, e);
+	}
 	c->renew = c->o.smooth;
-	return c->renew ? plan_renewal(c, h, e) : HMR_OK;
+	return !c->renew ? HMR_OK :
+		hmr_posed_plan_renewal(&c->posed, c->body, c->work,
+				       hmr_head_info(h)->max_payload, e);
 }
 
 static enum hmr_status
@@ -255,13 +173,13 @@ emit(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 	struct ctx *c = ctx;
 	struct hmr_frame with;
 	enum hmr_status st;
-
 	bool add = c->lines_o.fields & HMR_LINES_VERTICES;
 
 	if (!add && !(c->renew && hmr_frame_find(f, HMR_TAG_VERTICES)))
 		return hmr_filter_emit(c->out, f, e);
 	with = *f;
-	if ((st = add ? add_vertices(c, &with, e) : renew_vertices(c, &with, e)))
+	if ((st = add ? hmr_posed_add(&c->posed, &with, e) :
+			hmr_posed_renew(&c->posed, &with, e)))
 		return st;
 	return hmr_filter_emit(c->out, &with, e);
 }
@@ -320,21 +238,29 @@ write_end(void *ctx, const struct hmr_end *end, struct hmr_err *e)
 
 /* ---- the program ---- */
 
-static enum hmr_smooth_strength
-smooth_strength(const char *name)
+/* Which of n names it is. */
+static int
+named(const char *option, const char *value, const char *const *names, int n)
 {
-	static const char *const names[] = { [HMR_SMOOTH_OFF] = "off",
-		[HMR_SMOOTH_LIGHT] = "light", [HMR_SMOOTH_STRONG] = "strong" };
+	char list[80] = "";
+	size_t at = 0;
 
-	for (int i = HMR_SMOOTH_OFF; i <= HMR_SMOOTH_STRONG; i++)
-		if (!strcmp(name, names[i]))
-			return (enum hmr_smooth_strength)i;
-	hmr_usage_die("--smooth: '%s' is not off, light or strong", name);
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(value, names[i]))
+			return i;
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s",
+				       !i ? "" : i == n - 1 ? " or " : ", ", names[i]);
+	}
+	hmr_usage_die("%s: '%s' is not %s", option, value, list);
 }
 
 static bool
 own_option(struct ctx *c, int k, bool *stream)
 {
+	static const char *const strengths[] = { [HMR_SMOOTH_OFF] = "off",
+		[HMR_SMOOTH_LIGHT] = "light", [HMR_SMOOTH_STRONG] = "strong" };
+	static const char *const costs[] = { [HMR_COST_MOTION] = "motion",
+		[HMR_COST_PHALP] = "phalp" };
 	struct hmr_tracker_options *t = &c->o.tracker;
 	struct hmr_err e = { 0 };
 	uint32_t fields;
@@ -345,7 +271,8 @@ own_option(struct ctx *c, int k, bool *stream)
 	case OPT_VERTICES: c->lines_o.fields |= HMR_LINES_VERTICES; return true;
 	case OPT_SMOOTH:
 		c->smooth_asked = true;
-		c->o.smooth = smooth_strength(optarg);
+		c->o.smooth = (enum hmr_smooth_strength)named("--smooth", optarg,
+							      strengths, 3);
 		return true;
 	case OPT_LAG: c->o.lag = hmr_opt_u32("--lag", optarg, 0, HMR_LAG_MAX); return true;
 	case OPT_MIN_HITS:
@@ -354,6 +281,13 @@ own_option(struct ctx *c, int k, bool *stream)
 	case OPT_MAX_AGE:
 		t->max_age = hmr_opt_u32("--max-age", optarg, 0, 100000);
 		return true;
+	case OPT_REMEMBER:
+		t->remember = hmr_opt_u32("--remember", optarg, 0, 100000000);
+		return true;
+	case OPT_COST:
+		t->cost = (enum hmr_cost_rule)named("--cost", optarg, costs, 2);
+		return true;
+	case OPT_GIVEN_IDS: t->given = true; return true;
 	case OPT_SCORE:
 		t->high = t->birth = (float)hmr_opt_f64("--score", optarg, 0, 1);
 		return true;
@@ -388,6 +322,9 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o, bool *
 		{ "fields", required_argument, NULL, OPT_FIELDS },
 		{ "vertices", no_argument, NULL, OPT_VERTICES },
 		{ "smooth", required_argument, NULL, OPT_SMOOTH },
+		{ "cost", required_argument, NULL, OPT_COST },
+		{ "given-ids", no_argument, NULL, OPT_GIVEN_IDS },
+		{ "remember", required_argument, NULL, OPT_REMEMBER },
 		{ NULL, 0, NULL, 0 },
 	};
 	int k;
@@ -440,16 +377,14 @@ main(int argc, char **argv)
 	if (c.assoc) {
 		s = hmr_assoc_stats(c.assoc);
 		hmr_info(1, "%" PRIu32 " identities, %" PRIu64 " people, %" PRIu64
-			 " of them named, %" PRIu64 " filled in, %" PRIu64 " left out",
-			 s->ids, s->people, s->named, s->filled, s->left_out);
+			 " of them named, %" PRIu64 " filled in, %" PRIu64 " left out, %"
+			 PRIu64 " cuts", s->ids, s->people, s->named, s->filled,
+			 s->left_out, s->shots);
 	}
 	if (fd >= 0 && code == HMR_EXIT_OK)
 		hmr_close_out(fd, o.out);
 	close_body(&c);
-	free(c.vert);
-	free(c.vert_section);
-	free(c.vert_person);
-	free(c.rows);
+	hmr_posed_release(&c.posed);
 	hmr_assoc_free(c.assoc);
 	hmr_lines_writer_free(c.lines);
 	return code;

@@ -94,6 +94,26 @@ walk "$T/cone.jsonl" 60 'people[1] = person(400, 300, 0.5 if f % 4 == 0 else 0.3
 expect 0 "a cone" hmr-assoc "$T/cone.jsonl"
 is "$(ask "$T/out" 'max(p["id"] for f in frames for p in f)')" 1 "what never moves and is never sure is no person"
 
+# --- other ways to know who is who ----------------------------------------------------
+expect 0 "--cost phalp" hmr-assoc --cost phalp "$T/in.jsonl"
+is "$(ask "$T/out" 'all(ids(f) == [1, 2] for f in range(40))')" True "two people by PHALP's cost"
+walk "$T/jump.jsonl" 60 'people[0] = person(50 + 3 * f + 75 * (f // 30), 100)'
+expect 0 "a jump" hmr-assoc --cost motion "$T/jump.jsonl"
+is "$(ask "$T/out" 'ids(20), ids(50)')" "([1, 2], [2, 3])" "motion: a jump of two widths is somebody else"
+expect 0 "a jump, --cost phalp" hmr-assoc --cost phalp "$T/jump.jsonl"
+is "$(ask "$T/out" 'ids(20), ids(50)')" "([1, 2], [1, 2])" "phalp: it is not"
+expect 2 "--cost iou" hmr-assoc --cost iou "$T/in.jsonl"
+like "$T/err" "'iou' is not motion or phalp" "and says what it may be"
+# The right one is 9 at first, then 4; the left one comes and goes and is weak.
+walk "$T/given.jsonl" 40 'people[0]["given_id"] = 9 if f < 20 else 4; people[1].update(given_id=70000, score=0.01); people = people if not 10 <= f < 14 else people[:1]; people.append(person(200, 300))'
+expect 0 "--given-ids" hmr-assoc --given-ids "$T/given.jsonl"
+is "$(ask "$T/out" 'ids(0), ids(11), ids(19), ids(39)')" \
+    "([9, 70000], [9, 70000], [9, 70000], [4, 70000])" "identities are those given, from the first frame on"
+is "$(ask "$T/out" 'sum(p.get("filled", False) for f in frames for p in f)')" 4 "gaps are closed"
+expect 0 "without" hmr-assoc "$T/given.jsonl"
+is "$(ask "$T/out" 'ids(39)')" "[1, 2]" "without it they are followed, and the weak one is nobody"
+expect 2 "--remember x" hmr-assoc --remember x "$T/in.jsonl"
+
 # --- segments --------------------------------------------------------------------
 walk "$T/p1.jsonl" 20
 $py - "$T/p1.jsonl" >"$T/p2.jsonl" <<'END'

@@ -2,63 +2,14 @@
 /*
  * The ring around the tracker; see assoc.h. An entry is a copy of a frame's
  * sections, the track of every person in it, and people filled in. Tables are
- * decoded when they are needed, so an entry costs what its frame does. People are
- * appended only: indices of other sections stay right.
+ * decoded when they are needed, so an entry costs what its frame does.
  */
-#include "track/assoc.h"
+#include "track/assoc_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct fill {
-	uint32_t track, id, missed;
-	bool has_body;
-	struct hmr_person person;
-	struct hmr_body_row body;
-};
-
-struct entry {
-	struct hmr_frame frame;
-	uint64_t seq;			/* frames before it */
-	uint8_t *bytes;			/* [payload] */
-	uint32_t people;
-	uint32_t *track, *id;		/* [HMR_PEOPLE_CAP], of each person */
-	uint32_t fills;
-	struct fill *fill;		/* [max_people] */
-};
-
-struct hmr_assoc {
-	struct hmr_assoc_options o;
-	struct hmr_assoc_stats stats;
-	struct hmr_tracker *tracker;
-	struct hmr_smooth *smooth;	/* NULL: off */
-	hmr_joints_fn *joints;
-	void *joints_ctx;
-	/* the segment */
-	double tick;			/* s */
-	uint32_t width, height;
-	char *source;
-	bool fresh;			/* no frame of it yet */
-	bool same;			/* it may go on with the tracks */
-	int32_t tb_num, tb_den;
-	uint64_t seq;			/* frames seen, over all segments */
-	uint64_t last, step;		/* frame number, and the usual difference */
-	/* the ring: entry[(first + i) % size], i < held */
-	struct entry *entry;
-	uint32_t size, first, held;
-	uint64_t payload;
-	/* tables of the frame in hand, [HMR_PEOPLE_CAP] each */
-	struct hmr_person *people;
-	struct hmr_body_row *bodies;
-	struct hmr_track_row *tracks;
-	struct hmr_seen *seen;
-	struct hmr_verdict *verdict;
-	uint32_t *look_person;
-	float *looks;			/* [LOOK_FLOATS], touched as far as used */
-	uint8_t *out;			/* encoded tables */
-};
-
-#define LOOK_FLOATS ((size_t)HMR_PEOPLE_CAP * HMR_TRACK_LOOK_MAX)
+#define LOOKS ((size_t)HMR_PEOPLE_CAP * HMR_LOOK_MAX)
 
 /* ---- making and releasing ---- */
 
@@ -94,11 +45,18 @@ out_bytes(void)
 	       hmr_tracks_bytes(HMR_PEOPLE_CAP);
 }
 
+/* Frames that are looked at before it is decided whether a shot begins. */
+static uint32_t
+ahead(const struct hmr_assoc_options *o)
+{
+	return o->lag >= 2 * HMR_SHOT_AHEAD ? HMR_SHOT_AHEAD : 0;
+}
+
 /* Of tracks that can be in the ring or be remembered. */
 static struct hmr_smooth_options
 smooth_options(const struct hmr_assoc_options *o)
 {
-	return (struct hmr_smooth_options){ o->smooth, o->lag,
+	return (struct hmr_smooth_options){ o->smooth, o->lag - ahead(o),
 		3 * o->tracker.max_people + 16, o->tracker.max_age };
 }
 
@@ -109,7 +67,7 @@ make_ring(struct hmr_assoc *a)
 	if (!(a->entry = calloc(a->size, sizeof(*a->entry))))
 		return false;
 	for (uint32_t i = 0; i < a->size; i++) {
-		struct entry *n = &a->entry[i];
+		struct hmr_entry *n = &a->entry[i];
 
 		n->track = malloc(2 * HMR_PEOPLE_CAP * sizeof(*n->track));
 		n->fill = malloc(a->o.tracker.max_people * sizeof(*n->fill));
@@ -139,7 +97,7 @@ hmr_assoc_new(struct hmr_assoc **out, const struct hmr_assoc_options *o,
 	a->seen = malloc(cap * sizeof(*a->seen));
 	a->verdict = malloc(cap * sizeof(*a->verdict));
 	a->look_person = malloc(cap * sizeof(*a->look_person));
-	a->looks = malloc(LOOK_FLOATS * sizeof(*a->looks));
+	a->looks = malloc(LOOKS * sizeof(*a->looks));
 	a->out = malloc(out_bytes());
 	a->tracker = hmr_tracker_new(&o->tracker);
 	if (o->smooth)
@@ -162,8 +120,8 @@ hmr_assoc_bytes(const struct hmr_assoc *a)
 	size_t held = a->o.lag ? a->size * (size_t)a->payload : 0;
 
 	return held + hmr_tracker_bytes(&a->o.tracker) + hmr_smooth_bytes(&so) + 2 * out_bytes() +
-	       LOOK_FLOATS * sizeof(float) +
-	       a->size * a->o.tracker.max_people * sizeof(struct fill);
+	       LOOKS * sizeof(float) +
+	       a->size * a->o.tracker.max_people * sizeof(struct hmr_fill);
 }
 
 uint64_t
@@ -208,7 +166,7 @@ hmr_assoc_head(struct hmr_assoc *a, const struct hmr_head *h, struct hmr_err *e)
 			return hmr_fail(e, HMR_E_NOMEM, "association");
 		strcpy(a->source, i->source);
 	}
-	a->first = a->held = 0;
+	a->first = a->held = a->stepped = 0;
 	if (!a->o.lag || i->max_payload <= a->payload)
 		return HMR_OK;
 	a->payload = 0;
@@ -220,253 +178,6 @@ hmr_assoc_head(struct hmr_assoc *a, const struct hmr_head *h, struct hmr_err *e)
 	}
 	a->payload = i->max_payload;
 	return HMR_OK;
-}
-
-/* ---- into the ring ---- */
-
-static struct entry *
-entry_at(struct hmr_assoc *a, uint32_t i)
-{
-	return &a->entry[(a->first + i) % a->size];
-}
-
-static bool
-smooths(const struct hmr_assoc *a)
-{
-	return a->smooth && a->joints;
-}
-
-/* The tables that are read again later are kept decompressed. */
-static enum hmr_status
-copy_frame(const struct hmr_assoc *a, struct entry *n, const struct hmr_frame *f,
-	   struct hmr_err *e)
-{
-	uint64_t at = 0;
-	enum hmr_status st;
-
-	n->frame = *f;
-	n->frame.reader = NULL;
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct hmr_section *s = &n->frame.section[i];
-		const uint8_t *data = s->data;
-		size_t len = (size_t)s->stored;
-
-		if ((s->flags & HMR_SECTION_ZSTD) &&
-		    (s->tag == HMR_TAG_PEOPLE || s->tag == HMR_TAG_BODIES ||
-		     s->tag == HMR_TAG_CAMERA ||
-		     (s->tag == HMR_TAG_VERTICES && smooths(a)))) {
-			if ((st = hmr_frame_get(f, s->tag, &data, &len, e)))
-				return st;
-			s->flags &= ~(uint32_t)HMR_SECTION_ZSTD;
-			s->sum = 0;
-			s->stored = s->raw;
-		}
-		if (len > a->payload - at)
-			return hmr_fail(e, HMR_E_LIMIT, "frame %llu: larger than HEAD's "
-					"max_payload of %llu bytes",
-					(unsigned long long)f->number,
-					(unsigned long long)a->payload);
-		memcpy(n->bytes + at, data, len);
-		s->data = n->bytes + at;
-		at += len;
-	}
-	return HMR_OK;
-}
-
-/* The principal point of a frame. */
-static void
-centre_of(const struct hmr_frame *f, float c[2])
-{
-	struct hmr_camera_row row;
-
-	if (!hmr_camera_get(f, &row, NULL)) {
-		memcpy(c, row.centre, sizeof(row.centre));
-	} else {
-		c[0] = 0.5f * (float)f->width;
-		c[1] = 0.5f * (float)f->height;
-	}
-}
-
-static const struct hmr_body_row *
-body_of(const struct hmr_assoc *a, uint32_t bodies, uint32_t person)
-{
-	for (uint32_t i = 0; i < bodies; i++)
-		if (a->bodies[i].person == person)
-			return &a->bodies[i];
-	return NULL;
-}
-
-/* Where the track was in an entry; false: it was not. Uses a's tables. */
-static bool
-sight(struct hmr_assoc *a, struct entry *n, uint32_t track, struct fill *out)
-{
-	uint32_t rows = 0, bodies = 0, p;
-	const struct hmr_body_row *b;
-
-	for (p = 0; p < n->people; p++)
-		if (n->track[p] == track)
-			break;
-	if (p == n->people ||
-	    hmr_people_get(&n->frame, a->people, HMR_PEOPLE_CAP, &rows, NULL) ||
-	    hmr_bodies_get(&n->frame, a->bodies, HMR_PEOPLE_CAP, rows, &bodies, NULL) < 0)
-		return false;
-	out->person = a->people[p];
-	b = body_of(a, bodies, p);
-	out->has_body = b != NULL;
-	if (b)
-		out->body = *b;
-	return true;
-}
-
-/* The track seen in the newest entry had been unseen for `gap` frames: puts it
- * into the entries between. */
-static void
-fill_gap(struct hmr_assoc *a, uint32_t track, uint32_t id, uint32_t gap)
-{
-	struct fill from, to;
-	struct entry *n0, *n1 = entry_at(a, a->held - 1);
-
-	if (gap + 1 >= a->held || !sight(a, n1, track, &to))
-		return;
-	n0 = entry_at(a, a->held - 2 - gap);
-	if (!sight(a, n0, track, &from))
-		return;
-	for (uint32_t i = 1; i <= gap; i++) {
-		struct entry *n = entry_at(a, a->held - 2 - gap + i);
-		double t = (double)i / (gap + 1);
-		struct fill *x;
-		float c[2];
-
-		if (n1->frame.pts > n0->frame.pts &&
-		    n->frame.pts >= n0->frame.pts && n->frame.pts <= n1->frame.pts)
-			t = (double)(n->frame.pts - n0->frame.pts) /
-			    (double)(n1->frame.pts - n0->frame.pts);
-		if (n->fills == a->o.tracker.max_people ||
-		    n->people + n->fills == HMR_PEOPLE_CAP)
-			continue;
-		x = &n->fill[n->fills++];
-		x->track = track;
-		x->id = id;
-		x->missed = i;
-		hmr_fill_person(&x->person, &from.person, &to.person, t);
-		x->has_body = from.has_body && to.has_body;
-		if (!x->has_body)
-			continue;
-		centre_of(&n->frame, c);
-		hmr_fill_body(&x->body, &from.body, &to.body, t, c[0], c[1], a->joints,
-			      a->joints_ctx);
-		if (smooths(a))
-			hmr_smooth_see(a->smooth, track, n->seq,
-				       (double)n->frame.pts * a->tick, &x->body, true,
-				       c[0], c[1], a->joints, a->joints_ctx);
-	}
-}
-
-/* An identity was given: all that the ring holds of the track has it. */
-static void
-name_back(struct hmr_assoc *a, uint32_t track, uint32_t id)
-{
-	for (uint32_t i = 0; i < a->held; i++) {
-		struct entry *n = entry_at(a, i);
-
-		for (uint32_t p = 0; p < n->people; p++)
-			if (n->track[p] == track)
-				n->id[p] = id;
-		for (uint32_t k = 0; k < n->fills; k++)
-			if (n->fill[k].track == track)
-				n->fill[k].id = id;
-	}
-}
-
-/* ---- out of it ---- */
-
-/* Bodies steady, people of closed gaps appended. */
-static enum hmr_status
-rewrite(struct hmr_assoc *a, const struct entry *n, struct hmr_frame *f,
-	uint32_t *tracks, struct hmr_err *e)
-{
-	uint32_t rows = 0, bodies = 0, seen;
-	bool changed = false;
-	uint8_t *p = a->out;
-	float c[2];
-	enum hmr_status st;
-
-	if ((st = hmr_people_get(f, a->people, HMR_PEOPLE_CAP, &rows, e)) < 0 ||
-	    (st = hmr_bodies_get(f, a->bodies, HMR_PEOPLE_CAP, rows, &bodies, e)) < 0)
-		return st;
-	seen = rows;
-	centre_of(f, c);
-	for (uint32_t i = 0; i < bodies && smooths(a); i++) {
-		uint32_t track = n->track[a->bodies[i].person];
-
-		changed |= track && hmr_smooth_body(a->smooth, track, n->seq,
-						    &a->bodies[i], c[0], c[1],
-						    a->joints, a->joints_ctx);
-	}
-	for (uint32_t i = 0; i < n->fills; i++) {
-		const struct fill *x = &n->fill[i];
-
-		if (!x->id || rows == HMR_PEOPLE_CAP)
-			continue;
-		a->tracks[(*tracks)++] = (struct hmr_track_row){ rows, x->id, x->missed,
-			HMR_TRACK_FILLED | HMR_TRACK_CONFIRMED };
-		if (x->has_body) {
-			a->bodies[bodies] = x->body;
-			if (smooths(a))
-				hmr_smooth_body(a->smooth, x->track, n->seq,
-						&a->bodies[bodies], c[0], c[1],
-						a->joints, a->joints_ctx);
-			a->bodies[bodies++].person = rows;
-			changed = true;
-		}
-		a->people[rows++] = x->person;
-		a->stats.filled++;
-	}
-	if (rows > seen && (st = hmr_frame_put(f, HMR_TAG_PEOPLE, p,
-					       hmr_people_put(p, a->people, rows), e)))
-		return st;
-	if (!changed)
-		return HMR_OK;
-	p += hmr_people_bytes(HMR_PEOPLE_CAP);
-	return hmr_frame_put(f, HMR_TAG_BODIES, p,
-			     hmr_bodies_put(p, a->bodies, bodies), e);
-}
-
-/* n->frame is changed; what it points to is a's. */
-static enum hmr_status
-send(struct hmr_assoc *a, struct entry *n, hmr_emit_fn *emit, void *ctx,
-     struct hmr_err *e)
-{
-	struct hmr_frame *f = &n->frame;
-	uint32_t tracks = 0;
-	uint8_t *p = a->out + hmr_people_bytes(HMR_PEOPLE_CAP) +
-		     hmr_bodies_bytes(HMR_PEOPLE_CAP);
-	bool filled = false;
-	enum hmr_status st;
-
-	for (uint32_t i = 0; i < n->people; i++)
-		if (n->id[i])
-			a->tracks[tracks++] = (struct hmr_track_row){ i, n->id[i], 0,
-				HMR_TRACK_CONFIRMED };
-	a->stats.named += tracks;
-	for (uint32_t i = 0; i < n->fills; i++)
-		filled |= n->fill[i].id != 0;
-	if ((filled || smooths(a)) && (st = rewrite(a, n, f, &tracks, e)))
-		return st;
-	if ((st = hmr_frame_put(f, HMR_TAG_TRACKS, p,
-				hmr_tracks_put(p, a->tracks, tracks), e)))
-		return st;
-	return emit(ctx, f, e);
-}
-
-static enum hmr_status
-pop(struct hmr_assoc *a, hmr_emit_fn *emit, void *ctx, struct hmr_err *e)
-{
-	struct entry *n = entry_at(a, 0);
-
-	a->first = (a->first + 1) % a->size;
-	a->held--;
-	return send(a, n, emit, ctx, e);
 }
 
 /* ---- a frame ---- */
@@ -484,7 +195,7 @@ look(struct hmr_assoc *a, const struct hmr_frame *f, uint32_t *n,
 	    (st = hmr_tracks_get(f, a->tracks, HMR_PEOPLE_CAP, *n, &rows, e)) < 0)
 		return st;
 	st = hmr_vectors_get(f, HMR_TAG_APPEARANCE, a->look_person, a->looks,
-			     HMR_TRACK_LOOK_MAX, HMR_PEOPLE_CAP, *n,
+			     HMR_LOOK_MAX, HMR_PEOPLE_CAP, *n,
 			     &looks, &count, &kind, e);
 	if (st < 0)
 		return st;
@@ -492,18 +203,21 @@ look(struct hmr_assoc *a, const struct hmr_frame *f, uint32_t *n,
 		memset(&a->seen[i], 0, sizeof(a->seen[i]));
 		memcpy(a->seen[i].box, a->people[i].box, sizeof(a->seen[i].box));
 		a->seen[i].score = a->people[i].score;
+		a->seen[i].given_id = a->people[i].given_id;
 	}
 	for (uint32_t i = 0; i < bodies; i++)
 		a->seen[a->bodies[i].person].body = &a->bodies[i];
 	for (uint32_t i = 0; i < looks; i++) {
-		float *v = a->looks + i * HMR_TRACK_LOOK_MAX;
+		float *v = a->looks + i * HMR_LOOK_MAX;
 
 		if (hmr_look_unit(v, count, kind))
 			a->seen[a->look_person[i]].look = v;
 	}
 	for (uint32_t i = 0; i < rows; i++)	/* an earlier run's inventions */
-		if (a->tracks[i].flags & HMR_TRACK_FILLED)
+		if (a->tracks[i].flags & HMR_TRACK_FILLED) {
 			a->seen[a->tracks[i].person].score = -1;
+			a->seen[a->tracks[i].person].given_id = 0;
+		}
 	info->n_look = count;
 	info->look_kind = kind;
 	return HMR_OK;
@@ -516,8 +230,10 @@ check_boundary(struct hmr_assoc *a, uint64_t number)
 
 	if (a->fresh) {
 		if (!a->same || number <= a->last ||
-		    jump / a->step > a->o.tracker.max_age)
+		    jump / a->step > a->o.tracker.max_age) {
 			hmr_tracker_reset(a->tracker);
+			hmr_shots_reset(&a->shots);
+		}
 	} else {
 		a->step = jump ? jump : 1;
 	}
@@ -525,55 +241,98 @@ check_boundary(struct hmr_assoc *a, uint64_t number)
 	a->last = number;
 }
 
-enum hmr_status
-hmr_assoc_frame(struct hmr_assoc *a, const struct hmr_frame *f,
-		hmr_emit_fn *emit, void *ctx, struct hmr_err *e)
+/* The gist of a frame for the detection of cuts. */
+static enum hmr_status
+push_gist(struct hmr_assoc *a, const struct hmr_frame *f, bool first, struct hmr_err *e)
 {
-	struct hmr_frame_info info = { 0 };
-	struct entry *n;
-	uint32_t people = 0;
+	uint8_t gist[HMR_GIST_VALUES];
+	enum hmr_status st = hmr_gist_get(f, gist, e);
+
+	if (st < 0)
+		return st;
+	if (first) {
+		a->gists = st == HMR_OK;
+		a->ahead = a->gists ? ahead(&a->o) : 0;
+		a->shots.n = 0;
+	}
+	if (a->gists)
+		hmr_shots_push(&a->shots, st ? NULL : gist);
+	return HMR_OK;
+}
+
+/* The tracker sees the oldest entry that it has not seen. */
+static enum hmr_status
+step(struct hmr_assoc *a, struct hmr_err *e)
+{
+	struct hmr_entry *n = hmr_entry_at(a, a->stepped);
+	struct hmr_frame *f = &n->frame;
+	struct hmr_frame_info info = { .time = (double)f->pts * a->tick,
+				       .width = f->width, .height = f->height };
 	float c[2];
 	enum hmr_status st;
 
-	check_boundary(a, f->number);
-	info.time = (double)f->pts * a->tick;
-	info.width = f->width;
-	info.height = f->height;
+	if ((st = look(a, f, &n->people, &info, e))) {
+		a->held = a->stepped;	/* neither it nor what came after */
+		return st;
+	}
+	if (a->gists && hmr_shots_decide(&a->shots))
+		f->flags |= HMR_FRAME_SHOT;
 	info.shot = f->flags & HMR_FRAME_SHOT;
-	if ((st = look(a, f, &people, &info, e)))
-		return st;
-	n = entry_at(a, a->held);
-	n->people = people;
-	n->fills = 0;
-	n->seq = a->seq++;
-	if (!a->o.lag)
-		n->frame = *f;
-	else if ((st = copy_frame(a, n, f, e)))
-		return st;
-	a->held++;
-	centre_of(f, c);
-	a->stats.left_out += hmr_tracker_step(a->tracker, &info, a->seen, people,
+	a->stats.shots += info.shot;
+	a->stepped++;
+	hmr_frame_centre(f, c);
+	a->stats.left_out += hmr_tracker_step(a->tracker, &info, a->seen, n->people,
 					      a->verdict);
-	for (uint32_t i = 0; i < people; i++) {
+	for (uint32_t i = 0; i < n->people; i++) {
 		n->track[i] = a->verdict[i].track;
 		n->id[i] = a->verdict[i].id;
-		if (smooths(a) && n->track[i] && a->seen[i].body)
+		if (hmr_assoc_smooths(a) && n->track[i] && a->seen[i].body)
 			hmr_smooth_see(a->smooth, n->track[i], n->seq, info.time,
 				       a->seen[i].body, false, c[0], c[1], a->joints,
 				       a->joints_ctx);
 	}
-	for (uint32_t i = 0; i < people; i++) {
+	for (uint32_t i = 0; i < n->people; i++) {
 		const struct hmr_verdict *v = &a->verdict[i];
 
 		if (v->track && v->gap)
-			fill_gap(a, v->track, v->id, v->gap);
+			hmr_entry_fill(a, v->track, v->id, v->gap);
 		if (v->fresh)
-			name_back(a, v->track, v->id);
+			hmr_entry_name(a, v->track, v->id);
 	}
-	a->stats.frames++;
-	a->stats.people += people;
+	a->stats.people += n->people;
 	a->stats.ids = hmr_tracker_ids(a->tracker);
-	return a->held > a->o.lag ? pop(a, emit, ctx, e) : HMR_OK;
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr_assoc_frame(struct hmr_assoc *a, const struct hmr_frame *f,
+		hmr_emit_fn *emit, void *ctx, struct hmr_err *e)
+{
+	bool first = a->fresh;
+	struct hmr_frame_info info;
+	struct hmr_entry *n;
+	uint32_t people;
+	enum hmr_status st;
+
+	check_boundary(a, f->number);
+	if ((st = push_gist(a, f, first, e)))
+		return st;
+	/* A damaged frame is told of when it comes, not when its turn has come. */
+	if (a->ahead && (st = look(a, f, &people, &info, e)))
+		return st;
+	n = hmr_entry_at(a, a->held);
+	n->people = 0;
+	n->fills = 0;
+	n->seq = a->seq++;
+	if (!a->o.lag)
+		n->frame = *f;
+	else if ((st = hmr_entry_copy(a, n, f, e)))
+		return st;
+	a->held++;
+	a->stats.frames++;
+	if (a->held - a->stepped > a->ahead && (st = step(a, e)))
+		return st;
+	return a->held > a->o.lag ? hmr_entry_pop(a, emit, ctx, e) : HMR_OK;
 }
 
 enum hmr_status
@@ -582,7 +341,9 @@ hmr_assoc_drain(struct hmr_assoc *a, hmr_emit_fn *emit, void *ctx,
 {
 	enum hmr_status st = HMR_OK;
 
+	while (!st && a->stepped < a->held)
+		st = step(a, e);
 	while (!st && a->held)
-		st = pop(a, emit, ctx, e);
+		st = hmr_entry_pop(a, emit, ctx, e);
 	return st;
 }

@@ -29,6 +29,7 @@ typedef enum hmr_status hmr_emit_fn(void *ctx, const struct hmr_frame *f,
 struct hmr_assoc_stats {
 	uint64_t frames, people, named, filled;
 	uint64_t left_out;		/* people above max_people */
+	uint64_t shots;			/* cuts */
 	uint32_t ids;
 };
 

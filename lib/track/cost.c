@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One cost from all cues that both sides have. Place and size are measured in
+ * Two rules. HMR_COST_MOTION: one cost from all cues that both sides have. Place and size are measured in
  * standard deviations of the prediction, so a track not seen for long reaches
  * farther; beyond the gates a pair is never made. The cues are weighed against
  * each other, not added up: what is missing does not make a pair look better.
@@ -26,54 +26,11 @@
 #define W_LOOK 2.0
 #define W_POSE 0.2
 #define POSE_OTHER 0.12
-
-/* Distances of appearance that say nothing against a pair, and all. Histograms as
- * hmr-mesh writes them, on vtest.avi: 0.13 (0.26 at the 95th percentile) from a
- * person to their own mean, 0.60 (0.27 at the 5th) to that of others. */
-static const struct look_range {
-	double same, other;
-} histogram = { 0.15, 0.50 }, embedding = { 0.25, 0.60 };
-
-bool
-hmr_look_unit(float *v, uint32_t n, uint32_t kind)
-{
-	double sum = 0, scale;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (kind == HMR_APPEARANCE_HISTOGRAM)
-			v[i] = sqrtf(fmaxf(v[i], 0));
-		sum += (double)v[i] * v[i];
-	}
-	if (!(sum > 0) || !isfinite(sum))
-		return false;
-	scale = 1 / sqrt(sum);
-	for (uint32_t i = 0; i < n; i++)
-		v[i] = (float)(v[i] * scale);
-	return true;
-}
-
-/* Eight sums at a time, so that the compiler may use vectors. */
-static float
-dot(const float *a, const float *b, uint32_t n)
-{
-	float s[8] = { 0 };
-	uint32_t i, k;
-
-	for (i = 0; i + 8 <= n; i += 8)
-		for (k = 0; k < 8; k++)
-			s[k] += a[i + k] * b[i + k];
-	for (; i < n; i++)
-		s[0] += a[i] * b[i];
-	return (s[0] + s[1]) + (s[2] + s[3]) + ((s[4] + s[5]) + (s[6] + s[7]));
-}
-
-double
-hmr_look_distance(const float *a, const float *b, uint32_t n, uint32_t kind)
-{
-	double d = fmin(1, fmax(0, 1 - (double)dot(a, b, n)));
-
-	return kind == HMR_APPEARANCE_HISTOGRAM ? sqrt(d) : d;
-}
+/* PHALP's numbers, of its code. */
+#define PHALP_LOOK 4.0536
+#define PHALP_POSE 1.3070
+#define PHALP_POSE_MOST 1.5
+#define PHALP_WORST 100.0
 
 double
 hmr_pose_distance(const float a[][9], const float b[][9])
@@ -90,40 +47,74 @@ hmr_pose_distance(const float a[][9], const float b[][9])
 	return sum / (HMR_POSE_JOINTS - 1) / 3.14159265358979323846;
 }
 
-static double
-clamp01(double x)
+double
+hmr_track_look(const struct hmr_track *t, const struct hmr_seen *s,
+	       const struct hmr_frame_info *f)
 {
-	return x < 0 ? 0 : x > 1 ? 1 : x;
+	if (!s->look || !hmr_gallery_knows(&t->look, f->n_look, f->look_kind))
+		return -1;
+	return hmr_look_scaled(hmr_look_distance(t->look.mean, s->look, f->n_look,
+						 f->look_kind), f->look_kind);
 }
 
-double
-hmr_track_cost(const struct hmr_track *t, const struct hmr_seen *s,
-	       const struct hmr_frame_info *f)
+static double
+cost_motion(const struct hmr_track *t, const struct hmr_seen *s,
+	    const struct hmr_frame_info *f)
 {
 	double depth = s->body ? s->body->camera[2] : 0;
 	double place = hmr_motion_place(&t->motion, s->box);
 	double size = hmr_motion_size(&t->motion, s->box, depth);
 	double gate = t->missed > LOST ? GATE_LOST : GATE_PLACE;
 	double w_overlap = W_OVERLAP / (1 + FADE_OVERLAP * t->missed);
-	double sum, weight = w_overlap + W_PLACE + W_SIZE;
+	double sum, weight = w_overlap + W_PLACE + W_SIZE, look;
 
 	if (place > gate || size > GATE_SIZE)
 		return HMR_COST_NEVER;
 	sum = w_overlap * (1 - hmr_box_iou(t->box, s->box)) +
 	      W_PLACE * place / gate + W_SIZE * size / GATE_SIZE;
-	if (s->look && t->n_look == f->n_look && t->look_kind == f->look_kind) {
-		const struct look_range *r = f->look_kind == HMR_APPEARANCE_HISTOGRAM ?
-					     &histogram : &embedding;
-		double d = hmr_look_distance(t->look, s->look, f->n_look,
-					     f->look_kind);
-
-		sum += W_LOOK * clamp01((d - r->same) / (r->other - r->same));
+	if ((look = hmr_track_look(t, s, f)) >= 0) {
+		sum += W_LOOK * look;
 		weight += W_LOOK;
 	}
 	if (s->body && t->has_pose && t->missed < 3) {
-		sum += W_POSE * clamp01(hmr_pose_distance(t->pose, s->body->pose) /
-					POSE_OTHER);
+		sum += W_POSE * fmin(1, hmr_pose_distance(t->pose, s->body->pose) /
+				     POSE_OTHER);
 		weight += W_POSE;
 	}
 	return sum / weight;
+}
+
+/* PHALP's product (EQ_019 of its code). Its appearance network is not free; the
+ * scaled distance of whatever appearance there is stands in its place. The pose is
+ * expected to stay what it was. */
+static double
+cost_phalp(const struct hmr_track *t, const struct hmr_seen *s,
+	   const struct hmr_frame_info *f)
+{
+	double cost = hmr_path_cost(&t->path, s, f), look, pose = 0;
+
+	if (!(cost < PHALP_WORST))
+		return HMR_COST_NEVER;
+	if ((look = hmr_track_look(t, s, f)) > 0)
+		cost *= 1 + PHALP_LOOK * look;
+	if (s->body && t->has_pose) {
+		for (int j = 0; j < HMR_POSE_JOINTS; j++)
+			for (int k = 0; k < 9; k++)
+				pose += pow(t->pose[j][k] - s->body->pose[j][k], 2);
+		for (int k = 0; k < HMR_SHAPE; k++)
+			pose += pow(t->shape[k] - s->body->shape[k], 2);
+		cost *= 1 + PHALP_POSE * fmin(pose, PHALP_POSE_MOST);
+	}
+	return cost;
+}
+
+const struct hmr_cost *
+hmr_cost_of(enum hmr_cost_rule rule)
+{
+	static const struct hmr_cost rules[] = {
+		[HMR_COST_MOTION] = { cost_motion, 0.70, 0.25 },
+		[HMR_COST_PHALP] = { cost_phalp, PHALP_WORST, 6 },
+	};
+
+	return &rules[rule];
 }

@@ -17,7 +17,10 @@
 
 #include "stream/tables.h"
 
-#define HMR_TRACK_LOOK_MAX 2048		/* values of an appearance */
+/* How a person seen is held against those followed. Motion: a Kalman filter's place
+ * and size, overlap, appearance, pose, weighed against each other. PHALP: its product
+ * of appearance, pose, and place in the image and in depth. */
+enum hmr_cost_rule { HMR_COST_MOTION = 0, HMR_COST_PHALP };
 
 struct hmr_tracker_options {
 	uint32_t max_people;	/* looked at in a frame; weakest left out */
@@ -25,20 +28,21 @@ struct hmr_tracker_options {
 	uint32_t max_age;	/* frames unseen after which it is forgotten */
 	float high, low;	/* scores of good boxes and of the weakest used */
 	float birth;		/* score that can begin a track */
+	uint32_t remember;	/* frames after which who left is no longer known */
+	enum hmr_cost_rule cost;
+	bool given;		/* identities are given_id, nothing is followed */
 };
-/* max_people 256, min_hits 3, max_age 50, high 0.5, low 0.3, birth 0.5 */
+/* max_people 256, min_hits 3, max_age 50, high 0.5, low 0.3, birth 0.5, remember
+ * 1500, motion */
 void hmr_tracker_defaults(struct hmr_tracker_options *o);
 
 struct hmr_seen {			/* a person of the frame */
 	float box[4];
 	float score;
+	uint32_t given_id;
 	const struct hmr_body_row *body;	/* NULL: none; borrowed for the step */
-	const float *look;		/* from hmr_look_unit, NULL: none; the same */
+	const float *look;		/* of hmr_look_unit(), NULL: none; the same */
 };
-
-/* Makes an appearance of this kind ready to be compared, in place: the roots of a
- * histogram, of unit length. false: it says nothing. */
-bool hmr_look_unit(float *v, uint32_t n, uint32_t kind);
 
 struct hmr_frame_info {			/* what a step needs of a frame */
 	double time;			/* seconds, rising */
