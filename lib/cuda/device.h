@@ -88,7 +88,7 @@ struct hmr_gemm_io {			/* device memory, 16-byte aligned */
 struct hmr_conv_desc {
 	uint32_t n, h, w, c;
 	uint32_t out, kh, kw, group;
-	uint32_t stride[2];		/* y, x */
+	uint32_t stride[2], dilate[2];	/* y, x; dilate 0 means 1 */
 	uint32_t pad[4];		/* top, left, bottom, right */
 	uint32_t oh, ow;
 	enum hmr_device_type type;	/* of x, weights, bias and y: F32, F16, BF16 */

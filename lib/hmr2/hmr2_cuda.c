@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HMR2 on a GPU: opened, recorded, run, closed; see hmr2_cuda.h. */
+#include "hmr2/hmr2_cuda_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum hmr_status
+choose_type(const struct hmr2_cuda *c, enum hmr_precision p, enum hmr_device_type *out,
+	    struct hmr_err *e)
+{
+	const struct hmr_device_info *i = c->api->info(c->device);
+
+	switch (p) {
+	case HMR_PRECISION_AUTO:
+		*out = c->api->has(c->device, HMR_DEVICE_BF16) ? HMR_DEVICE_BF16 :
+			HMR_DEVICE_F16;
+		return HMR_OK;
+	case HMR_PRECISION_F32: *out = HMR_DEVICE_F32; return HMR_OK;
+	case HMR_PRECISION_F16: *out = HMR_DEVICE_F16; return HMR_OK;
+	case HMR_PRECISION_BF16:
+		*out = HMR_DEVICE_BF16;
+		if (c->api->has(c->device, HMR_DEVICE_BF16))
+			return HMR_OK;
+		return hmr_fail(e, HMR_E_DEVICE, "%s (%d.%d) has no bfloat16: "
+				"--precision f16", i->name, i->major, i->minor);
+	default:
+		return hmr_fail(e, HMR_E_USAGE, "hmr2 runs on a GPU in f32, bf16 or f16");
+	}
+}
+
+static enum hmr_status
+check_dims(const struct hmr_hmr2_dims *d, struct hmr_err *e)
+{
+	if ((d->dim | d->mlp | d->head_dim | d->head_inner | d->head_mlp) % 8)
+		return hmr_fail(e, HMR_E_MODEL, "layers whose width is no multiple of 8");
+	if (d->dim / d->heads > HMR2K_HEAD_MAX || d->head_inner / d->head_heads > 256 ||
+	    d->head_inner / d->head_heads % 8)
+		return hmr_fail(e, HMR_E_MODEL, "attention heads of %u and %u: wider than "
+				"128 and 256, or no multiple of 8", d->dim / d->heads,
+				d->head_inner / d->head_heads);
+	return HMR_OK;
+}
+
+/* Queues, events and memory, all that is allocated beside kernels and products. */
+static enum hmr_status
+make_room(struct hmr2_cuda *c, struct hmr_err *e)
+{
+	const struct hmr_device_api *api = c->api;
+	void *p;
+	enum hmr_status st;
+
+	if ((st = api->queue_new(c->device, &c->queue, e)))
+		return st;
+	if (c->plan.slots) {
+		if ((st = api->queue_new(c->device, &c->copies, e)) ||
+		    (st = api->event_new(c->device, false, &c->start, e)))
+			return st;
+		for (int i = 0; i < 2; i++)
+			if ((st = api->event_new(c->device, false, &c->ready[i], e)) ||
+			    (st = api->event_new(c->device, false, &c->done[i], e)))
+				return st;
+		if ((st = api->alloc_host(c->device, c->plan.host_layers, &p, e)))
+			return st;
+		c->host_layers = p;
+	}
+	if ((st = api->alloc_host(c->device, c->plan.host_io, &p, e)))
+		return st;
+	c->host = p;
+	memset(p, 0, c->plan.host_io);	/* also of people who are not there */
+	if ((st = api->alloc(c->device, c->plan.device, &p, e)))
+		return st;
+	c->base = p;
+	return HMR_OK;
+}
+
+static enum hmr_status
+record(struct hmr2_cuda *c, uint32_t batch, struct hmr_err *e)
+{
+	enum hmr_status st = c->api->record_begin(c->queue, e), end;
+
+	if (st)
+		return st;
+	st = hmr2_cuda_steps(c, batch, e);
+	end = c->api->record_end(c->queue, &c->batch[batch].replay, st ? NULL : e);
+	return st ? st : end;
+}
+
+static enum hmr_status
+make(struct hmr2_cuda *c, const struct hmr2_cuda_options *o, struct hmr_err *e)
+{
+	uint32_t people = o->people ? o->people : HMR2_CUDA_PEOPLE;
+	enum hmr_device_type type;
+	enum hmr_status st;
+
+	if ((st = check_dims(&c->w->d, e)) ||
+	    (st = c->api->open(&c->device, o->index, HMR_DEVICE_BLAS, e)) ||
+	    (st = choose_type(c, o->precision, &type, e)) ||
+	    (st = hmr2_cuda_plan_make(&c->plan, &c->w->d, type, people,
+				      c->body.vertices, o->limit, e)))
+		return st;
+	c->types[0] = type;
+	c->types[1] = type == HMR_DEVICE_BF16 ? HMR_DEVICE_F16 : type;
+	hmr2_cuda_map_make(&c->map, &c->w->d, type, c->plan.people, c->plan.resident,
+			   c->body.vertices);
+	while (1u << c->batches <= c->plan.people)
+		c->batches++;
+	if ((st = make_room(c, e)) || (st = hmr2_cuda_load(c, e)) ||
+	    (st = hmr2_cuda_tools(c, e)))
+		return st;
+	for (uint32_t i = 0; i < c->batches; i++)
+		if ((st = record(c, i, e)))
+			return st;
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr2_cuda_new(struct hmr2_cuda **out, const struct hmr2_weights *w,
+	      const struct hmr2_cuda_options *o, struct hmr_err *e)
+{
+	const struct hmr_device_api *api = hmr_device_api();
+	struct hmr2_cuda *c;
+	enum hmr_status st;
+
+	*out = NULL;
+	if (!api)
+		return hmr_fail(e, HMR_E_DEVICE, "built without CUDA");
+	if (!(c = calloc(1, sizeof(*c))))
+		return hmr_fail(e, HMR_E_NOMEM, "network");
+	c->w = w;
+	c->api = api;
+	snprintf(c->name, sizeof(c->name), "cuda:%d", o->index);
+	if (o->body && hmr_body_tables_get(o->body, &c->body)) {
+		c->shapes = o->body_betas ? HMR_BODY_SHAPES : 0;
+		c->poses = c->body.pose ? 207 : 0;
+	}
+	if ((st = make(c, o, e))) {
+		hmr2_cuda_free(c);
+		return st;
+	}
+	*out = c;
+	return HMR_OK;
+}
+
+void
+hmr2_cuda_free(struct hmr2_cuda *c)
+{
+	const struct hmr_device_api *api;
+
+	if (!c)
+		return;
+	api = c->api;
+	for (uint32_t i = 0; i < HMR2_CUDA_BATCHES; i++) {
+		api->replay_free(c->batch[i].replay);
+		api->gemm_free(c->batch[i].patch);
+		api->gemm_free(c->batch[i].kv);
+		for (int k = 0; k < 2; k++) {
+			struct hmr2_cuda_gemms *g = &c->batch[i].gemm[k];
+
+			api->gemm_free(g->qkv);
+			api->gemm_free(g->proj);
+			api->gemm_free(g->fc1);
+			api->gemm_free(g->fc2);
+		}
+	}
+	api->event_free(c->start);
+	for (int i = 0; i < 2; i++) {
+		api->event_free(c->ready[i]);
+		api->event_free(c->done[i]);
+	}
+	api->queue_free(c->copies);
+	api->queue_free(c->queue);
+	api->release(c->device, c->base);
+	api->release_host(c->device, c->host);
+	api->release_host(c->device, c->host_layers);
+	api->close(c->device);
+	free(c);
+}
+
+const struct hmr2_cuda_plan *
+hmr2_cuda_planned(const struct hmr2_cuda *c)
+{
+	return &c->plan;
+}
+
+const char *
+hmr2_cuda_name(const struct hmr2_cuda *c)
+{
+	return c->name;
+}
+
+float *
+hmr2_cuda_crops(struct hmr2_cuda *c)
+{
+	return (float *)(void *)c->host;
+}
+
+enum hmr_status
+hmr2_cuda_run(struct hmr2_cuda *c, const float *crops, uint32_t n,
+	      struct hmr_hmr2_result *out, struct hmr_err *e)
+{
+	uint32_t batch = 0;
+	enum hmr_status st;
+
+	while (1u << batch < n)
+		batch++;
+	if (crops != hmr2_cuda_crops(c))
+		memcpy(c->host, crops, n * (size_t)HMR_HMR2_PIXELS * sizeof(float));
+	if ((st = c->api->replay(c->queue, c->batch[batch].replay, e)) ||
+	    (st = c->api->sync(c->queue, e)))
+		return st;
+	memcpy(out, c->host + c->map.host_result, n * sizeof(*out));
+	return HMR_OK;
+}
+
+const float *
+hmr2_cuda_vertices(const struct hmr2_cuda *c, uint32_t i)
+{
+	if (!c->body.vertices)
+		return NULL;
+	return (const float *)(const void *)(c->host + c->map.host_vertices) +
+		(size_t)i * c->body.vertices * 3;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much memory HMR2 takes on a GPU, and what lies where in it: a function of
+ * the network's dimensions and the limit alone, so it can be shown without a GPU. */
+#include "hmr2/hmr2_cuda_impl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define TOKENS ((size_t)HMR_HMR2_TOKENS)
+#define F4 sizeof(float)
+
+static size_t
+most(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Widths are at most 8192, layers 256, people 16: no product here overflows. */
+static size_t
+take(size_t *at, size_t bytes)
+{
+	size_t here = *at;
+
+	*at += (bytes + 255) & ~(size_t)255;
+	return here;
+}
+
+static void
+map_layer(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t)
+{
+	size_t dim = d->dim, mlp = d->mlp;
+	const size_t bytes[HMR2_TENSORS] = {
+		[HMR2_NORM1_W] = dim * F4, [HMR2_NORM1_B] = dim * F4,
+		[HMR2_QKV] = 3 * dim * dim * t, [HMR2_QKV_B] = 3 * dim * t,
+		[HMR2_PROJ] = dim * dim * t, [HMR2_PROJ_B] = dim * F4,
+		[HMR2_NORM2_W] = dim * F4, [HMR2_NORM2_B] = dim * F4,
+		[HMR2_FC1] = mlp * dim * t, [HMR2_FC1_B] = mlp * F4,
+		[HMR2_FC2] = dim * mlp * t, [HMR2_FC2_B] = dim * F4,
+	};
+
+	m->layer_bytes = 0;
+	for (int i = 0; i < HMR2_TENSORS; i++)
+		m->layer[i] = take(&m->layer_bytes, bytes[i]);
+}
+
+static void
+map_head(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t)
+{
+	size_t dim = d->head_dim, inner = d->head_inner, mlp = d->head_mlp;
+	const size_t bytes[HMR2_HEAD_TENSORS] = {
+		[HMR2_H_NORM0_W] = dim * F4, [HMR2_H_NORM0_B] = dim * F4,
+		[HMR2_H_SELF_V] = inner * dim * t, [HMR2_H_SELF_OUT] = dim * inner * t,
+		[HMR2_H_SELF_OUT_B] = dim * F4,
+		[HMR2_H_NORM1_W] = dim * F4, [HMR2_H_NORM1_B] = dim * F4,
+		[HMR2_H_Q] = inner * dim * t, [HMR2_H_OUT] = dim * inner * t,
+		[HMR2_H_OUT_B] = dim * F4,
+		[HMR2_H_NORM2_W] = dim * F4, [HMR2_H_NORM2_B] = dim * F4,
+		[HMR2_H_FC1] = mlp * dim * t, [HMR2_H_FC1_B] = mlp * F4,
+		[HMR2_H_FC2] = dim * mlp * t, [HMR2_H_FC2_B] = dim * F4,
+	};
+
+	m->head_bytes = 0;
+	for (int i = 0; i < HMR2_HEAD_TENSORS; i++)
+		m->head[i] = take(&m->head_bytes, bytes[i]);
+}
+
+/* Weights that stay, at *at. */
+static void
+map_fixed(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t,
+	  uint32_t people, uint32_t vertices, size_t *at)
+{
+	size_t dim = d->dim, v = vertices;
+
+	m->patch = take(at, dim * HMR_HMR2_PATCH * t);
+	m->pos = take(at, TOKENS * dim * F4);
+	m->norm_w = take(at, dim * F4);
+	m->norm_b = take(at, dim * F4);
+	m->token = take(at, (size_t)people * d->head_dim * F4);
+	m->heads = take(at, d->head_depth * m->head_bytes);
+	m->kv = take(at, d->head_depth * 2 * (size_t)d->head_inner * dim * t);
+	m->dec = take(at, HMR_HMR2_OUT * (size_t)d->head_dim * t);
+	m->dec_b = take(at, HMR_HMR2_OUT * F4);
+	m->body_rest = take(at, v * 3 * F4);
+	m->body_dir = take(at, v * 3 * (10 + 207) * F4);
+	m->body_weight = take(at, v * 4 * F4);
+	m->body_index = take(at, v * 4);
+	m->body_joint = take(at, v ? 11 * 72 * F4 : 0);
+}
+
+static void
+map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t,
+	 size_t people, uint32_t vertices, size_t *at)
+{
+	size_t rows = people * TOKENS, dim = d->dim;
+	size_t wide = most(most(3 * dim, d->mlp),
+			   d->head_depth * 2 * (size_t)d->head_inner);
+
+	m->crops = take(at, people * HMR_HMR2_PIXELS * F4);
+	m->x = take(at, rows * dim * F4);
+	m->a = take(at, rows * most(dim, HMR_HMR2_PATCH) * t);
+	m->big = take(at, rows * wide * t);
+	m->state = take(at, people * d->head_dim * F4);
+	m->query = take(at, people * d->head_inner * F4);
+	m->other = take(at, people * d->head_inner * F4);
+	m->hidden = take(at, people * d->head_mlp * F4);
+	m->six = take(at, people * HMR2_CUDA_SIX * F4);
+	m->result = take(at, people * HMR2K_RESULT * F4);
+	m->bone = take(at, vertices ? people * 288 * F4 : 0);
+	m->coef = take(at, vertices ? people * HMR2K_COEF * F4 : 0);
+	m->vertices = take(at, people * vertices * 3 * F4);
+}
+
+void
+hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
+		   enum hmr_device_type type, uint32_t people, uint32_t resident,
+		   uint32_t vertices)
+{
+	size_t t = hmr_device_type_bytes(type), at = 0;
+
+	memset(m, 0, sizeof(*m));
+	map_layer(m, d, t);
+	map_head(m, d, t);
+	map_fixed(m, d, t, people, vertices, &at);
+	m->fixed_end = at;
+	map_work(m, d, t, people, vertices, &at);
+	m->work_end = at;
+	m->workspace = take(&at, HMR2_CUDA_WORKSPACE);
+	m->slots = take(&at, (d->depth - resident < 2 ? d->depth - resident : 2) *
+			m->layer_bytes);
+	m->layers = take(&at, resident * m->layer_bytes);
+	m->end = at;
+	at = 0;
+	take(&at, people * (size_t)HMR_HMR2_PIXELS * F4);
+	m->host_result = take(&at, people * HMR2K_RESULT * F4);
+	m->host_vertices = take(&at, people * (size_t)vertices * 3 * F4);
+	m->host_end = at;
+}
+
+/* The plan with this many people and resident layers. */
+static void
+fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d, uint32_t people,
+     uint32_t resident, uint32_t vertices)
+{
+	struct hmr2_cuda_map m;
+
+	hmr2_cuda_map_make(&m, d, p->type, people, resident, vertices);
+	p->people = people;
+	p->depth = d->depth;
+	p->resident = resident;
+	p->layer = m.layer_bytes;
+	p->fixed = m.fixed_end;
+	p->activations = m.work_end - m.fixed_end;
+	p->workspace = m.slots - m.workspace;
+	p->slots = m.layers - m.slots;
+	p->device = m.end;
+	p->host_io = m.host_end;
+	p->host_layers = (d->depth - resident) * m.layer_bytes;
+	p->host_load = most(m.layer_bytes, m.fixed_end);
+}
+
+enum hmr_status
+hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
+		    enum hmr_device_type type, uint32_t people, uint32_t vertices,
+		    uint64_t limit, struct hmr_err *e)
+{
+	uint32_t largest = 1;
+
+	memset(p, 0, sizeof(*p));
+	p->type = type;
+	while (largest < people && largest < HMR2_CUDA_PEOPLE)
+		largest *= 2;
+	for (uint32_t n = largest; n; n /= 2) {
+		fill(p, d, n, d->depth, vertices);
+		if (!limit || p->device <= limit)
+			return HMR_OK;
+	}
+	for (uint32_t n = largest; n; n /= 2) {
+		fill(p, d, n, 0, vertices);
+		if (p->device > limit)
+			continue;
+		fill(p, d, n, (uint32_t)((limit - p->device) / p->layer), vertices);
+		return HMR_OK;
+	}
+	return hmr_fail(e, HMR_E_LIMIT, "a limit of %" PRIu64 " bytes of GPU memory is "
+			"too little: %zu are needed (two layers at a time %zu, other "
+			"weights %zu, one person %zu, workspace %zu)", limit, p->device,
+			p->slots, p->fixed, p->activations, p->workspace);
+}
