@@ -174,7 +174,6 @@ output(struct hmr_fit *f, struct fit_state *s, struct hmr_fit_output *out)
 		t[k] = (s->camera[k] - f->centre[k]) * t[2] / f->focal;
 	for (int k = 0; k < 3; k++)
 		out->camera[k] = (float)t[k];
-	fit_confidence(f, s, out);
 	hmr_body_pose(f->body, NULL, (const float (*)[9])out->pose, out->shape,
 		      NULL, NULL, out->joints3d, NULL);
 	for (int i = 0; i < HMR_BODY_POINTS; i++) {
@@ -186,6 +185,7 @@ output(struct hmr_fit *f, struct fit_state *s, struct hmr_fit_output *out)
 				((double)out->joints3d[i][k] + out->camera[k]) / z +
 				f->centre[k]);
 	}
+	fit_confidence(f, s, out);
 }
 
 enum hmr_status

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far the fit is to be believed, joint by joint: the spread that the normal
- * equations leave it, unseen limbs and all, and what the landmarks next to it
- * disagree by, as one expected error in metres; and the mean image error.
+ * How far the fit is to be believed, joint by joint, as one expected error in
+ * metres: the spread that the normal equations leave it, unseen limbs and all; the
+ * lean of the whole body, which grows with the distance from the pelvis; both by how
+ * well this body agrees in depth with what was seen; and what the landmarks next to
+ * it disagree by. And the mean image error.
  */
 #include "body/fit_impl.h"
 
 #include "body/rot.h"
 
 #define HALF 0.10	/* metres of expected error at confidence 1/2 */
-#define SPREAD 3.5	/* the landmarks' errors are larger and not independent */
+/* Found on rendered people of known pose (MODEL.md, "The fit"). */
+#define SPREAD 1.64	/* the landmarks' errors are larger and not independent */
+#define LEAN 0.139	/* of the distance from the pelvis */
+#define MISFIT 0.03	/* metres of disagreement in depth where those two hold */
+#define POWER 0.66	/* of it, in the square of the error */
+
+#define PELVIS 8	/* of the output joints */
 
 /* The landmarks next to each output joint on the body. */
 static const int8_t next_to[HMR_BODY_POINTS][4] = {
@@ -70,6 +78,32 @@ disagreement(const struct hmr_fit *f, const struct fit_state *s, int i,
 	return fmax(r, q * q);
 }
 
+static double
+from_pelvis(const float (*joints)[3], int i)	/* metres */
+{
+	double d[3];
+
+	for (int k = 0; k < 3; k++)
+		d[k] = (double)joints[i][k] - joints[PELVIS][k];
+	return sqrt(rot_dot(d, d));
+}
+
+/* By how much this body's expected squared errors differ from ordinary ones: from
+ * the mean distance in depth of the landmarks from where they were seen. */
+static double
+trouble(const struct hmr_fit *f, const struct fit_state *s)
+{
+	double sum = 0, sw = 0;
+
+	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
+		const struct fit_target *t = &f->target[i];
+		sum += t->weight3[2] *
+		       fabs(f->mark[i][2] + s->offset[2] - t->world[2]);
+		sw += t->weight3[2];
+	}
+	return sw > 0 ? pow(fmin(1.25 * sum / sw, 0.12) / MISFIT, POWER) : 1;
+}
+
 void
 fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 	       struct hmr_fit_output *out)
@@ -79,6 +113,7 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 
 	(void)fit_normal(f, s);
 	bool known = fit_factor(f, 0);
+	double by = trouble(f, s);
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		off[i] = 0;
 		if (f->target[i].weight2 == 0)
@@ -93,8 +128,10 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 	out->fit_error = seen ? (float)(sum / seen) : 0;
 	for (int i = 0; i < HMR_BODY_POINTS; i++) {
 		double e = known ? SPREAD * SPREAD * variance(f, s, i) : 1, r = 0;
+		double d = LEAN * from_pelvis((const float (*)[3])out->joints3d, i);
 		for (int n = 0; n < 4 && next_to[i][n] >= 0; n++)
 			r = fmax(r, off[next_to[i][n]]);
-		out->joint_conf[i] = (float)(1 / (1 + (e + r) / (HALF * HALF)));
+		e = by * (e + d * d) + r;
+		out->joint_conf[i] = (float)(1 / (1 + e / (HALF * HALF)));
 	}
 }

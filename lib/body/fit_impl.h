@@ -95,7 +95,7 @@ void fit_project(const struct hmr_fit *f, const struct fit_state *s,
 /* fit.c: l from h, the diagonal raised by damp of itself; false: not positive. */
 bool fit_factor(struct hmr_fit *f, double damp);
 
-/* fit_conf.c: joint_conf and fit_error at the final state. */
+/* fit_conf.c: joint_conf and fit_error at the final state, joints3d being there. */
 void fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 		    struct hmr_fit_output *out);
 

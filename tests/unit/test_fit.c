@@ -253,30 +253,37 @@ confident(void **state)
 	assert_true(err[0] > 1.5 * err[1] && err[1] > 1.3 * err[2]);
 }
 
-/* Points of networks without known faults stay; the others' hips stay at zero
- * and what is said of the heavy network is said of no other. */
+/* Points of networks without known faults stay; the others' hips stay at zero and
+ * image points as they are; what is said of one network is said of no other. */
 static void
 calibrated(void **state)
 {
+	static const char *const variants[4] = { NULL, "heavy", "full", "lite" };
 	struct fixture *x = *state;
 	struct natural r = { 6 };
 	struct natural_person p;
-	struct hmr_fit_input a, b, c;
+	struct hmr_fit_input in[4];
 
 	natural_next(&r, x->body, &p);
-	a = b = c = p.in;
-	hmr_fit_calibrate(&c, "other", "heavy");
-	hmr_fit_calibrate(&c, NULL, NULL);
-	assert_memory_equal(&c, &p.in, sizeof(c));
-	hmr_fit_calibrate(&a, "blazepose", "heavy");
-	hmr_fit_calibrate(&b, "blazepose", "full");
-	assert_memory_equal(a.image, p.in.image, sizeof(a.image));
-	for (int k = 0; k < 3; k++) {
-		assert_true(fabsf(a.world[23][k] + a.world[24][k]) < 1e-5f);
-		assert_true(fabsf(b.world[11][k] - b.world[12][k] - 1.02f *
-			    (p.in.world[11][k] - p.in.world[12][k])) < 1e-5f);
+	in[0] = p.in;
+	hmr_fit_calibrate(&in[0], "other", "heavy");
+	hmr_fit_calibrate(&in[0], NULL, NULL);
+	assert_memory_equal(&in[0], &p.in, sizeof(p.in));
+	for (int i = 0; i < 4; i++) {
+		in[i] = p.in;
+		hmr_fit_calibrate(&in[i], "blazepose", variants[i]);
+		assert_memory_equal(in[i].image, p.in.image, sizeof(p.in.image));
+		for (int k = 0; k < 3; k++)
+			assert_true(fabsf(in[i].world[23][k] + in[i].world[24][k]) < 1e-5f);
 	}
-	assert_true(apart(a.world[12], b.world[12]) > 50);
+	/* a network without a name: one scale for what has no part of its own */
+	for (int k = 0; k < 3; k++)
+		assert_true(fabsf(in[0].world[11][k] - in[0].world[12][k] - 1.02f *
+			    (p.in.world[11][k] - p.in.world[12][k])) < 1e-5f);
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < i; k++)
+			assert_true(apart(in[i].world[12], in[k].world[12]) > 1);
+	assert_true(apart(in[1].world[12], in[2].world[12]) > 50);
 }
 
 int
