@@ -27,8 +27,11 @@ struct hmr_job {		/* borrowed until close */
 	const struct hmr_plan *plan;	/* [plans], batches rising */
 	uint32_t n_plans;
 	enum hmr_precision precision;	/* never AUTO */
+	bool automatic;		/* precision is what AUTO means; the backend may differ */
+	bool plan_only;		/* sizes and steps, no device: nothing but those is called */
 	unsigned threads;	/* never 0 */
 	int index;		/* of the device */
+	uint64_t gpu_mem;	/* most bytes of a device's memory; 0: no limit */
 };
 
 struct hmr_exec;		/* a backend's own */
@@ -52,11 +55,13 @@ struct hmr_backend {
 	/* Runs one step alone and waits for it: for timing. */
 	enum hmr_status (*run_step)(struct hmr_exec *x, uint32_t plan, uint32_t step,
 				    struct hmr_err *e);
+	/* What it computes in. NULL: the job's. */
+	enum hmr_precision (*precision)(const struct hmr_exec *x);
 };
 
 const struct hmr_backend *hmr_backend_ref(void);
 const struct hmr_backend *hmr_backend_cpu(void);
-const struct hmr_backend *hmr_backend_cuda(void);	/* NULL: not built in */
+const struct hmr_backend *hmr_backend_cuda(void);	/* without CUDA it only plans */
 
 /* For tests and `hmr-model show`: the steps that a network runs for a batch. */
 bool hmr_net_step(const struct hmr_net *n, uint32_t batch, uint32_t step,
@@ -73,6 +78,7 @@ unsigned hmr_net_threads(const struct hmr_net *n);
 struct hmr_layout {
 	uint32_t *root;		/* [values] */
 	size_t *offset;		/* [values], of the root's bytes in the block */
+	size_t item;		/* bytes of a number: 4, unless changed before make */
 	bool *used;		/* [values], of roots: stored in the block */
 	size_t bytes;
 };

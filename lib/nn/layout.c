@@ -13,6 +13,7 @@ hmr_layout_init(struct hmr_layout *l, const struct hmr_job *job, struct hmr_err 
 	const struct hmr_graph *g = job->graph;
 
 	memset(l, 0, sizeof(*l));
+	l->item = sizeof(float);
 	l->root = calloc(g->n_values, sizeof(*l->root));
 	l->offset = calloc(g->n_values, sizeof(*l->offset));
 	l->used = calloc(g->n_values, sizeof(*l->used));
@@ -69,7 +70,7 @@ hmr_layout_make(struct hmr_layout *l, const struct hmr_job *job,
 		if (g->value[v].input >= 0 || g->value[v].tensor >= 0)
 			l->used[v] = false;
 		if (l->used[v])
-			span[v].bytes = hmr_dims_total(&plan->dims[v]) * sizeof(float);
+			span[v].bytes = hmr_dims_total(&plan->dims[v]) * l->item;
 	}
 	st = hmr_arena_place(span, g->n_values, &l->bytes, e);
 	for (uint32_t v = 0; v < g->n_values; v++)

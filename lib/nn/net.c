@@ -33,17 +33,15 @@ static const char *const precision_name[] = { "auto", "f32", "bf16", "f16",
 	"int8", "fp8" };
 
 static enum hmr_status
-choose_backend(struct hmr_net *n, const char *device, struct hmr_err *e)
+choose_backend(struct hmr_net *n, const struct hmr_net_options *o, struct hmr_err *e)
 {
-	struct hmr_target t;
-	enum hmr_status st = hmr_target_choose(&t, device, e);
+	struct hmr_target t = { .kind = HMR_TARGET_CUDA, .name = "cuda" };
+	enum hmr_status st;
 
-	if (st)
+	if (!o->plan_only && (st = hmr_target_choose(&t, o->device, e)))
 		return st;
 	n->backend = t.kind == HMR_TARGET_CUDA ? hmr_backend_cuda() :
 		t.kind == HMR_TARGET_REF ? hmr_backend_ref() : hmr_backend_cpu();
-	if (!n->backend)
-		return hmr_fail(e, HMR_E_DEVICE, "device %s: no such backend", t.name);
 	n->job.index = t.index;
 	memcpy(n->device, t.name, sizeof(t.name));
 	return HMR_OK;
@@ -118,6 +116,36 @@ make_plans(struct hmr_net *n, const struct hmr_net_options *o, struct hmr_err *e
 	return n->n_plans ? HMR_OK : make_plan(n, o, batch, e);
 }
 
+/* Image by image from here on, where images do not mix. */
+static enum hmr_status
+slice(struct hmr_net *n, struct hmr_err *e)
+{
+	enum hmr_status st = hmr_slices_new(&n->slices, &n->job, e);
+
+	if (n->slices) {
+		n->job.plan = hmr_slices_plan(n->slices);
+		n->job.n_plans = 1;
+	}
+	return st;
+}
+
+/* A device too small for a batch may have room for one image. */
+static enum hmr_status
+open_backend(struct hmr_net *n, struct hmr_err *e)
+{
+	enum hmr_status st = n->backend->open(&n->exec, &n->job, e), sliced;
+
+	if (st == HMR_E_LIMIT && !n->slices) {
+		if ((sliced = slice(n, e)))
+			return sliced;
+		if (n->slices)
+			st = n->backend->open(&n->exec, &n->job, e);
+	}
+	if (!st && n->backend->precision)
+		n->job.precision = n->backend->precision(n->exec);
+	return st;
+}
+
 enum hmr_status
 hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 	    const struct hmr_net_options *o, struct hmr_err *e)
@@ -141,7 +169,7 @@ hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 		st = hmr_fail(e, HMR_E_NOMEM, "network");
 		goto fail;
 	}
-	if ((st = choose_backend(n, o->device, e)) ||
+	if ((st = choose_backend(n, o, e)) ||
 	    (st = choose_outputs(n, o->outputs, e)) || (st = make_plans(n, o, e)))
 		goto fail;
 	n->job.graph = n->g;
@@ -149,15 +177,12 @@ hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 	n->job.keep = n->keep;
 	n->job.plan = n->plan;
 	n->job.n_plans = n->n_plans;
-	if (n->backend->slices && (st = hmr_slices_new(&n->slices, &n->job, e)))
-		goto fail;
-	if (n->slices) {
-		n->job.plan = hmr_slices_plan(n->slices);
-		n->job.n_plans = 1;
-	}
 	n->job.threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
 	n->job.precision = o->precision ? o->precision : n->backend->preferred;
-	if ((st = n->backend->open(&n->exec, &n->job, e)))
+	n->job.automatic = !o->precision;
+	n->job.plan_only = o->plan_only;
+	n->job.gpu_mem = o->gpu_mem;
+	if ((n->backend->slices && (st = slice(n, e))) || (st = open_backend(n, e)))
 		goto fail;
 	n->ran = n->n_plans - 1;
 	*out = n;

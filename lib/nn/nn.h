@@ -68,6 +68,9 @@ struct hmr_net_options {
 	/* Bytes of GPU memory that may be taken; 0: no limit. Where the plan needs
 	 * more, HMR_E_LIMIT and a text that says how much. */
 	uint64_t gpu_mem;
+	/* Only the plan on a GPU, whether there is one or not: hmr_net_plan() and
+	 * hmr_net_step() work, inputs and outputs are NULL, it cannot run. */
+	bool plan_only;
 };
 
 struct hmr_net_plan {		/* bytes */

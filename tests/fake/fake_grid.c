@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a kernel's grid: the threads of a block are fibers that take turns at each
  * barrier. A thread that ends while others wait is what CUDA calls undefined. */
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -12,13 +13,14 @@
 
 struct fiber {
 	struct hmr_block b;	/* first: sync gets it */
-	ucontext_t at;
+	ucontext_t start;
+	jmp_buf at;
 	struct block *of;
-	bool done;
+	bool begun, done;
 };
 
 struct block {
-	ucontext_t home;
+	jmp_buf home;
 	const struct hmr_kernel *k;
 	const void *args;
 	struct fiber *fiber;
@@ -26,42 +28,63 @@ struct block {
 	uint32_t n;
 };
 
+/* setjmp switches without the system calls of swapcontext, which only starts. */
 static void
 yield(struct hmr_block *b)
 {
 	struct fiber *f = (struct fiber *)(void *)b;
 
-	swapcontext(&f->at, &f->of->home);
+	if (!_setjmp(f->at))
+		_longjmp(f->of->home, 1);
 }
 
+/* A fiber does its thread of one block after the other. */
 static void
 enter(unsigned hi, unsigned lo)
 {
 	struct fiber *f = (struct fiber *)(((uintptr_t)hi << 32) | lo);
 
-	f->of->k->thread(f->of->args, &f->b);
-	f->done = true;
+	for (;;) {
+		f->of->k->thread(f->of->args, &f->b);
+		f->done = true;
+		yield(&f->b);
+	}
+}
+
+static void
+start(struct block *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct fiber *f = &w->fiber[i];
+
+		f->of = w;
+		getcontext(&f->start);
+		f->start.uc_stack.ss_sp = w->stacks + (size_t)i * STACK;
+		f->start.uc_stack.ss_size = STACK;
+		makecontext(&f->start, (void (*)(void))enter, 2,
+			    (unsigned)((uintptr_t)f >> 32), (unsigned)(uintptr_t)f);
+	}
+}
+
+static void
+resume(struct block *w, struct fiber *f)
+{
+	if (_setjmp(w->home))
+		return;
+	if (f->begun)
+		_longjmp(f->at, 1);
+	f->begun = true;
+	setcontext(&f->start);
 }
 
 static bool
 run_block(struct block *w)
 {
-	uint32_t done = 0;
+	volatile uint32_t done = 0;
 
-	for (uint32_t i = 0; i < w->n; i++) {
-		struct fiber *f = &w->fiber[i];
-
-		f->done = false;
-		getcontext(&f->at);
-		f->at.uc_stack.ss_sp = w->stacks + (size_t)i * STACK;
-		f->at.uc_stack.ss_size = STACK;
-		f->at.uc_link = &w->home;
-		makecontext(&f->at, (void (*)(void))enter, 2,
-			    (unsigned)((uintptr_t)f >> 32), (unsigned)(uintptr_t)f);
-	}
 	while (!done) {
-		for (uint32_t i = 0; i < w->n; i++) {
-			swapcontext(&w->home, &w->fiber[i].at);
+		for (volatile uint32_t i = 0; i < w->n; i++) {
+			resume(w, &w->fiber[i]);
 			done += w->fiber[i].done;
 		}
 		if (done && done != w->n)
@@ -88,7 +111,7 @@ run_blocks(struct block *w, const uint32_t grid[3], uint8_t *shared,
 						.exchange = exchange };
 					memcpy(b->grid, grid, sizeof(b->grid));
 					memcpy(b->block, at, sizeof(b->block));
-					w->fiber[i].of = w;
+					w->fiber[i].done = false;
 				}
 				if (!run_block(w))
 					return false;
@@ -115,8 +138,10 @@ fake_grid(const struct hmr_kernel *k, const uint32_t grid[3], uint32_t block,
 	w.stacks = malloc((size_t)block * STACK);
 	memory = aligned_alloc(64, (shared + 127) / 64 * 64);
 	exchange = calloc(block, sizeof(*exchange));
-	good = w.fiber && w.stacks && memory && exchange &&
-		run_blocks(&w, grid, memory, shared, exchange);
+	if (!w.fiber || !w.stacks || !memory || !exchange)
+		abort();
+	start(&w);
+	good = run_blocks(&w, grid, memory, shared, exchange);
 	free(w.fiber);
 	free(w.stacks);
 	free(memory);

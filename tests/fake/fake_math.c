@@ -127,8 +127,12 @@ conv_pixel(const struct hmr_conv_desc *c, const struct hmr_conv_io *io, const fl
 
 		for (uint32_t ky = 0; ky < c->kh; ky++)
 			for (uint32_t kx = 0; kx < c->kw; kx++) {
-				int64_t iy = (int64_t)(at[1] * c->stride[0] + ky) - c->pad[0];
-				int64_t ix = (int64_t)(at[2] * c->stride[1] + kx) - c->pad[1];
+				uint32_t dy = c->dilate[0] ? c->dilate[0] : 1;
+				uint32_t dx = c->dilate[1] ? c->dilate[1] : 1;
+				int64_t iy = (int64_t)(at[1] * c->stride[0] + ky * dy) -
+					c->pad[0];
+				int64_t ix = (int64_t)(at[2] * c->stride[1] + kx * dx) -
+					c->pad[1];
 
 				if (iy < 0 || ix < 0 || iy >= c->h || ix >= c->w)
 					continue;

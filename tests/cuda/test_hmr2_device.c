@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HMR2 on a device: the tiny network against its authors' code, attention on tensor
+ * cores against the plain kernel, norms against the formula. Linked with the fake
+ * device it runs the same kernels' source on the host.
+ */
+#include "hmr2_tiny.h"
+
+#include "cuda/half_host.h"
+#include "cuda/hmr2_kernels.h"
+#include "hmr2/hmr2_crop.h"
+
+/* The reference's numbers; the limits are the project's. Observed: rotations 2e-5,
+ * vertices 5e-4 mm, joints in the image 5e-4 px. */
+static void
+test_f32(void **state)
+{
+	static const float boxes[N][4] = { { 120, 60, 260, 420 }, { -30, 200, 150, 500 },
+		{ 400, 100, 440, 190 }, { 60, 10, 600, 470 } };
+	struct hmr2_cuda_options o = { .precision = HMR_PRECISION_F32, .people = N,
+				       .body = body, .body_betas = true };
+	struct hmr_hmr2_result r[N];
+	struct hmr2_cuda *c;
+	float off_r = 0, off_s = 0, off_v = 0, off_2d = 0;
+
+	(void)state;
+	c = network(&o);
+	run(c, crops, N, r);
+	for (size_t i = 0; i < N; i++) {
+		const float *x = expected("joints2d") + i * 88;
+		const float *v = hmr2_cuda_vertices(c, (uint32_t)i);
+		float p[HMR_BODY_POINTS][3], t[3];
+		struct hmr2_square s;
+
+		off_r = fmaxf(off_r, worst(&r[i].pose[0][0], expected("rotmat") + i * 216, 216));
+		off_s = fmaxf(off_s, worst(r[i].shape, expected("betas") + i * 10, 10));
+		off_s = fmaxf(off_s, worst(r[i].camera, expected("cam") + i * 3, 3));
+		off_v = fmaxf(off_v, worst(v, expected("vertices") + i * 6890 * 3, 6890 * 3));
+		points(&r[i], p);
+		hmr2_square_of(boxes[i], &s);
+		hmr2_camera_full(r[i].camera, &s, 12500, 640, 480, t);
+		for (int j = 0; j < HMR_BODY_POINTS; j++, x += 2) {
+			float f = 12500 / (p[j][2] + t[2]);
+
+			off_2d = fmaxf(off_2d, hypotf(f * (p[j][0] + t[0]) + 320 - x[0],
+						      f * (p[j][1] + t[1]) + 240 - x[1]));
+		}
+	}
+	print_message("# f32: rotations %.2g, shape and camera %.2g, vertices %.2g mm, joints "
+		      "in the image %.2g px\n", (double)off_r, (double)off_s,
+		      (double)off_v * 1000, (double)off_2d);
+	assert_true(off_r < 1e-4f && off_s < 1e-4f && off_v < 1e-4f && off_2d < 0.05f);
+	hmr2_cuda_free(c);
+}
+
+/* Joints within 2 mm in the mean. */
+static void
+test_half(void **state)
+{
+	static const enum hmr_precision p[] = { HMR_PRECISION_BF16, HMR_PRECISION_F16 };
+	const float limit[] = { 2, .3f };
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct hmr2_cuda_options o = { .precision = p[k], .people = N };
+		struct hmr_hmr2_result r[N];
+		struct hmr2_cuda *c;
+		float all = 0;
+
+			c = network(&o);
+		run(c, crops, N, r);
+		for (size_t i = 0; i < N; i++) {
+			const float *x = expected("joints3d") + i * 132;
+			float q[HMR_BODY_POINTS][3], sum = 0;
+
+			points(&r[i], q);
+			for (int j = 0; j < HMR_BODY_POINTS; j++, x += 3)
+				sum += hypotf(hypotf(q[j][0] - x[0], q[j][1] - x[1]),
+					      q[j][2] - x[2]);
+			all += sum / HMR_BODY_POINTS * 1000 / N;
+		}
+		print_message("# %s: joints %.2f mm\n", k ? "f16" : "bf16", (double)all);
+		assert_true(all < limit[k]);
+		hmr2_cuda_free(c);
+		}
+}
+
+static float
+noise(uint32_t *seed)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (float)(*seed >> 8) / 0x1p23f - 1;
+}
+
+/* A kernel's array: `at` is its pointer in the arguments. */
+struct array {
+	void *host;
+	size_t bytes;
+	size_t at;
+	bool out;		/* brought back after the run */
+};
+
+static void
+launch(const char *name, const uint32_t grid[3], uint32_t block, size_t shared,
+       void *args, size_t bytes, const struct array *array, int n)
+{
+	const struct hmr_device_api *api = hmr_device_api();
+	const struct hmr_kernel *k;
+	struct hmr_device *d;
+	struct hmr_queue *q;
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
+	void *p[8], *pinned[8];
+
+	if (api->open(&d, 0, 0, &e) || api->queue_new(d, &q, &e) ||
+	    api->kernel(d, name, &k, &e))
+		fail_msg("%s: %s", name, e.msg);
+	for (int i = 0; i < n; i++) {
+		if (api->alloc(d, array[i].bytes, &p[i], &e) ||
+		    api->alloc_host(d, array[i].bytes, &pinned[i], &e))
+			fail_msg("%s", e.msg);
+		memcpy(pinned[i], array[i].host, array[i].bytes);
+		memcpy((char *)args + array[i].at, &p[i], sizeof(p[i]));
+		assert_int_equal(api->copy_in(q, p[i], pinned[i], array[i].bytes, &e), 0);
+	}
+	st = api->launch(q, k, grid, block, shared, args, bytes, &e);
+	for (int i = 0; i < n && !st; i++)
+		if (array[i].out)
+			st = api->copy_out(q, pinned[i], p[i], array[i].bytes, &e);
+	if (st || (st = api->sync(q, &e)))
+		fail_msg("%s: %s", name, e.msg);
+	for (int i = 0; i < n; i++) {
+		memcpy(array[i].host, pinned[i], array[i].bytes);
+		api->release(d, p[i]);
+		api->release_host(d, pinned[i]);
+	}
+	api->queue_free(q);
+	api->close(d);
+}
+
+/* Attention on tensor cores against the plain kernel, and that against the formula.
+ * The difference is the rounding of probabilities and results. */
+static void
+test_attend(void **state)
+{
+	static const struct { uint32_t width; int half; float limit; } t[] = {
+		{ 80, 1, 2e-3f }, { 80, 0, 1.6e-2f }, { 64, 1, 2e-3f }, { 64, 0, 1.6e-2f } };
+
+	(void)state;
+	for (size_t k = 0; k < 4; k++) {
+		uint32_t width = t[k].width, dim = 2 * width, seed = 1;
+		size_t n = 192 * (size_t)dim;
+		uint16_t *qkv = malloc(3 * n * 2), *plain = malloc(n * 2), *fast = malloc(n * 2);
+		struct hmr2_attend_args a = { .dim = dim, .width = width,
+			.scale = 1 / sqrtf((float)width) };
+		struct array io[] = {
+			{ qkv, 3 * n * 2, offsetof(struct hmr2_attend_args, qkv), false },
+			{ plain, n * 2, offsetof(struct hmr2_attend_args, out), true },
+		};
+		char name[32];
+		float off = 0;
+
+		assert_true(qkv && plain && fast);
+		for (size_t i = 0; i < 3 * n; i++) {
+			float v = 3 * noise(&seed);
+
+			qkv[i] = t[k].half ? hmr_st_f16(v) : hmr_st_bf16(v);
+		}
+		snprintf(name, sizeof(name), "hmr2_attend_%s", t[k].half ? "f16" : "bf16");
+		launch(name, (const uint32_t[]){ 12, 2, 1 }, 128, hmr2k_attend_shared(width),
+		       &a, sizeof(a), io, 2);
+		io[1].host = fast;
+		snprintf(name, sizeof(name), "hmr2_attend_mma_%u_%s", width,
+			 t[k].half ? "f16" : "bf16");
+		launch(name, (const uint32_t[]){ 2, 2, 1 }, 192, 192 * 4 * (size_t)width, &a,
+		       sizeof(a), io, 2);
+		for (size_t i = 0; i < n; i++) {
+			float x = t[k].half ? hmr_ld_f16(plain[i]) : hmr_ld_bf16(plain[i]);
+			float y = t[k].half ? hmr_ld_f16(fast[i]) : hmr_ld_bf16(fast[i]);
+
+			off = fmaxf(off, fabsf(x - y));
+		}
+		print_message("# %s: %.2g\n", name, (double)off);
+		assert_true(off < t[k].limit);
+		free(qkv);
+		free(plain);
+		free(fast);
+	}
+}
+
+/* Both layer norms against the formula. */
+static void
+test_norm(void **state)
+{
+	static float x[8][640], w[640], b[640], y[8][640];
+	uint32_t seed = 2;
+
+	(void)state;
+	for (int k = 0; k < 640; k++) {
+		w[k] = noise(&seed);
+		b[k] = noise(&seed);
+		for (int i = 0; i < 8; i++)
+			x[i][k] = 5 + noise(&seed);
+	}
+	for (uint32_t width = 88; width <= 640; width += 184)
+		for (int wide = 0; wide < 2; wide++) {
+			struct hmr2_norm_args a = { .width = width, .eps = 1e-6f };
+			float *in = &x[0][0], *out = &y[0][0];
+			const struct array io[] = {
+				{ x, sizeof(x), offsetof(struct hmr2_norm_args, x), false },
+				{ w, sizeof(w), offsetof(struct hmr2_norm_args, w), false },
+				{ b, sizeof(b), offsetof(struct hmr2_norm_args, b), false },
+				{ y, sizeof(y), offsetof(struct hmr2_norm_args, out), true },
+			};
+			double off = 0;
+
+			launch(wide ? "hmr2_norm_wide_f32" : "hmr2_norm_f32",
+			       (const uint32_t[]){ 2, 1, 1 }, 128, 0, &a, sizeof(a), io, 4);
+			for (uint32_t i = 0; i < 8; i++) {
+				double mean = 0, var = 0;
+
+				for (uint32_t k = 0; k < width; k++)
+					mean += (double)in[i * width + k] / width;
+				for (uint32_t k = 0; k < width; k++)
+					var += pow((double)in[i * width + k] - mean, 2) / width;
+				for (uint32_t k = 0; k < width; k++)
+					off = fmax(off, fabs((double)out[i * width + k] -
+						((double)in[i * width + k] - mean) /
+						sqrt(var + 1e-6) * (double)w[k] - (double)b[k]));
+			}
+			assert_true(off < 2e-5);
+		}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_norm),
+		cmocka_unit_test(test_attend),
+		cmocka_unit_test(test_f32),
+		cmocka_unit_test(test_half),
+	};
+
+	if (access(oracle("tiny.ckpt"), R_OK))
+		return 0;
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
