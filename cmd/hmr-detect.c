@@ -4,6 +4,7 @@
  * frames. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,15 @@
 #include "detect/boxes.h"
 #include "detect/choose.h"
 #include "detect/detector.h"
+#include "detect/tile.h"
 #include "filter.h"
 #include "net.h"
 #include "prog.h"
 
 #define USAGE "hmr-detect [-hqVv] [-d device] [-j threads] [-m model] [-o file] " \
 	"[-z level] [--boxes file] [--gpu-mem limit] [--max-frame WxH] [--max-people n] " \
-	"[--min-size px] [--nms iou] [--no-history] [--precision name] [--score min] [file]"
+	"[--min-size px] [--nms iou] [--no-history] [--precision name] "\
+	"[--scales list] [--score min] [--sidecar file] [--tiles RxC] [file]"
 
 static const char help[] =
 "Adds the boxes and scores of the people in each frame of a stream.\n"
@@ -25,6 +28,9 @@ static const char help[] =
 "  -m, --model MODEL      name or path of the detector (nanodet)\n"
 HMR_NET_HELP
 "      --boxes FILE       take people from MOTChallenge lines or CSV instead\n"
+"      --sidecar FILE     JSON that says how the detector is used (MODEL.json)\n"
+"      --scales LIST      longer sides to run at, in pixels: 224,448\n"
+"      --tiles RxC        run on so many overlapping tiles too, for small people\n"
 "      --score MIN        people of at least this score (0.3; --boxes: above 0)\n"
 "      --nms IOU          overlap above which the weaker box goes (0.5)\n"
 "      --max-people N     the best N of a frame (64)\n"
@@ -39,13 +45,15 @@ HMR_NET_HELP
 "  -V, --version          the version\n";
 
 enum { OPT_SCORE = 0x200, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE,
-	OPT_BOXES };
+	OPT_BOXES, OPT_SIDECAR, OPT_SCALES, OPT_TILES };
 
 struct ctx {
 	struct hmr_detector_options o;
 	struct hmr_net_choice net;
 	struct hmr_model *model;
 	struct hmr_detector *detector;
+	const char *sidecar_path;	/* as given */
+	char *sidecar, *sidecar_text;
 	struct hmr_person *people;	/* [o.max_people], [HMR_PEOPLE_CAP] of a file */
 	const char *boxes_path;		/* NULL: a network finds the people */
 	struct hmr_boxfile *boxes;
@@ -60,15 +68,18 @@ struct ctx {
 static void
 tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 {
+	char sizes[16 * (HMR_DETECT_SIDES + 1)] = "";
 	struct hmr_detector_plan p;
 
 	hmr_detector_plan(c->detector, &p);
-	hmr_info(1, "%s on %s, %s, %ux%u and %ux%u pixels; memory: weights %.1f MiB, "
+	for (uint32_t k = 0; k < p.n_sizes; k++)
+		snprintf(sizes + strlen(sizes), sizeof(sizes) - strlen(sizes), "%s%ux%u",
+			 k ? ", " : "", p.size[k][0], p.size[k][1]);
+	hmr_info(1, "%s (%s) on %s, %s, %s pixels; memory: weights %.1f MiB, "
 		 "activations %.1f, workspace %.1f, buffers %.1f, a frame %.1f",
-		 hmr_model_name(c->model), hmr_detector_backend(c->detector),
-		 hmr_detector_precision(c->detector), p.size[0][0], p.size[0][1],
-		 p.size[1][0], p.size[1][1], (double)p.nets.weights / 0x1p20,
-		 (double)p.nets.activations / 0x1p20,
+		 hmr_model_name(c->model), hmr_detector_about(c->detector),
+		 hmr_detector_backend(c->detector), hmr_detector_precision(c->detector), sizes,
+		 (double)p.nets.weights / 0x1p20, (double)p.nets.activations / 0x1p20,
 		 (double)p.nets.workspace / 0x1p20, (double)p.buffers / 0x1p20,
 		 (double)i->max_payload / 0x1p20);
 	hmr_net_tell_gpu(&p.nets);
@@ -209,6 +220,41 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	return hmr_filter_emit(out, &with, e);
 }
 
+/* "224,448": rising. */
+static void
+parse_scales(struct ctx *c, const char *s)
+{
+	char copy[64], *at = copy, *end;
+
+	if (strlen(s) >= sizeof(copy))
+		hmr_usage_die("--scales: too many: %.80s", s);
+	strcpy(copy, s);
+	for (c->o.n_sides = 0; at; at = end ? end + 1 : NULL) {
+		if ((end = strchr(at, ',')))
+			*end = 0;
+		if (c->o.n_sides == HMR_DETECT_SIDES)
+			hmr_usage_die("--scales: at most %d", HMR_DETECT_SIDES);
+		c->o.side[c->o.n_sides] = hmr_opt_u32("--scales", at, 32, 8192);
+		if (c->o.n_sides && c->o.side[c->o.n_sides] <= c->o.side[c->o.n_sides - 1])
+			hmr_usage_die("--scales: numbers must rise: %s", s);
+		c->o.n_sides++;
+	}
+}
+
+static void
+parse_tiles(struct ctx *c, const char *s)
+{
+	unsigned r, k;
+	char more;
+
+	if (sscanf(s, "%2ux%2u%c", &r, &k, &more) != 2 || r < 1 || k < 1 ||
+	    r > HMR_TILES_MAX || k > HMR_TILES_MAX || r * k < 2)
+		hmr_usage_die("--tiles: ROWSxCOLUMNS of 1 to %d and at least 2 tiles wanted, "
+			      "not '%.40s'", HMR_TILES_MAX, s);
+	c->o.tile_rows = r;
+	c->o.tile_cols = k;
+}
+
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
@@ -219,6 +265,9 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
 		{ "min-size", required_argument, NULL, OPT_MIN_SIZE },
 		{ "boxes", required_argument, NULL, OPT_BOXES },
+		{ "sidecar", required_argument, NULL, OPT_SIDECAR },
+		{ "scales", required_argument, NULL, OPT_SCALES },
+		{ "tiles", required_argument, NULL, OPT_TILES },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *network = NULL;	/* an option for one */
@@ -249,6 +298,18 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 			c->o.min_size = (float)hmr_opt_f64("--min-size", optarg, 0, 65535);
 			break;
 		case OPT_BOXES: c->boxes_path = optarg; break;
+		case OPT_SIDECAR:
+			c->sidecar_path = optarg;
+			network = "--sidecar";
+			break;
+		case OPT_SCALES:
+			parse_scales(c, optarg);
+			network = "--scales";
+			break;
+		case OPT_TILES:
+			parse_tiles(c, optarg);
+			network = "--tiles";
+			break;
 		default:
 			hmr_bad_option(argv);
 		}
@@ -284,6 +345,12 @@ load(struct ctx *c, struct hmr_err *e)
 	c->o.precision = c->net.precision;
 	c->o.threads = c->net.threads;
 	c->o.gpu_mem = c->net.gpu_mem;
+	st = hmr_sidecar_load(c->sidecar_path, path, &c->sidecar, &c->sidecar_text,
+			      &c->o.sidecar_size, e);
+	if (st && st != HMR_EOF)
+		return st;
+	c->o.sidecar = c->sidecar;
+	c->o.sidecar_text = c->sidecar_text;
 	return hmr_model_open(&c->model, path, e);
 }
 
@@ -292,7 +359,7 @@ main(int argc, char **argv)
 {
 	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
 	struct ctx c = { .net = { .model = "nanodet" }, .o = { .score = HMR_DETECT_SCORE,
-		.nms = HMR_DETECT_NMS, .max_people = HMR_DETECT_MAX_PEOPLE } };
+		.nms = -1, .max_people = HMR_DETECT_MAX_PEOPLE } };
 	struct hmr_filter_options o = { .level = -1 };
 	struct hmr_err e = { 0 };
 	enum hmr_status st;
@@ -311,6 +378,8 @@ main(int argc, char **argv)
 	free(c.people);
 	free(c.chosen);
 	free(c.section);
+	free(c.sidecar);
+	free(c.sidecar_text);
 	hmr_gist_free(c.gist);
 	return code;
 }

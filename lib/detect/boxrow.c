@@ -28,6 +28,14 @@ trim(char *s)
 	n = strlen(s);
 	while (n && isspace((unsigned char)s[n - 1]))
 		s[--n] = 0;
+	return s;
+}
+
+static char *
+unquote(char *s)
+{
+	size_t n = strlen(s = trim(s));
+
 	if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
 		s[n - 1] = 0;
 		s++;
@@ -48,7 +56,7 @@ split(char *line, char **field)
 
 		*end = 0;
 		if (n < HMR_BOXROW_FIELDS)
-			field[n] = trim(line);
+			field[n] = unquote(line);
 		n++;
 		line = more ? end + 1 : NULL;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two-scale NanoDet detector; see detector.h. How pixels are prepared comes
- * from the model's meta; the scales are ours.
+ * The detector: networks for the sizes it runs at, images into their inputs, their
+ * outputs to boxes, one suppression; see detector.h. What the outputs mean is
+ * decode.h's, which kind of detector it is detector_spec.c's.
  */
 #include "detect/detector.h"
 
@@ -9,36 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/nanodet.h"
+#include "detect/decode.h"
+#include "detect/detector_spec.h"
+#include "detect/tile.h"
 #include "image/sample.h"
 
-#define LEVELS 3
-#define SCALES 2
-#define ALIGN 32		/* the network halves its input five times */
-#define SIDE_SMALL 224
-#define SIDE_LARGE 448
-#define GATE_SMALL 0.4f		/* of the image's height */
-
-static const uint32_t strides[LEVELS] = { 8, 16, 32 };
-static const char *const outputs[2 * LEVELS + 1] = {
-	"Identity", "Identity_1", "Identity_2",		/* class probabilities */
-	"Identity_3", "Identity_4", "Identity_5", NULL,	/* box sides */
-};
+#define SCALES (HMR_DETECT_SIDES + 1)
 
 struct scale {
 	struct hmr_net *net;
-	float *input;			/* [3][height][width], B G R */
-	uint32_t side;			/* pixels of the image's longer side */
-	uint32_t width, height;		/* of the network: multiples of 32 */
+	struct hmr_decoder decoder;
+	float *input;
+	uint32_t side;			/* pixels of the image's longer side; 0: fixed size */
+	uint32_t width, height;		/* of the network */
 	float gate;			/* of the image's height; 0: none */
 };
 
 struct hmr_detector {
 	struct hmr_detector_options o;
-	struct scale scale[SCALES];
+	struct hmr_detect_spec spec;
+	struct hmr_signature sign;
+	char about[HMR_DETECTOR_ABOUT];
+	bool nhwc;
+	uint32_t multiple;		/* of free sizes */
+	uint32_t n_scales;
+	struct scale scale[SCALES];	/* of the whole image, rising; tiles' own last */
+	int tile_scale;			/* that tiles run on; -1: none */
 	struct hmr_sampler *sampler;
-	struct hmr_scored *found;	/* [cells of all levels of all scales] */
-	uint32_t cells;
+	struct hmr_scored *found;
+	uint32_t cap;			/* of found */
+	struct hmr_tile_part *part;	/* [HMR_TILE_PARTS], with tiles */
 	uint64_t gpu_taken;		/* bytes of a GPU */
 	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
 };
@@ -56,88 +57,149 @@ shape(uint32_t w, uint32_t h, uint32_t side, uint32_t out[2])
 	}
 }
 
-static enum hmr_status
-check_outputs(struct scale *s, struct hmr_err *e)
+static bool
+dims_of(void *ctx, const char *name, struct hmr_dims *d)
 {
-	for (int i = 0; i < 2 * LEVELS; i++) {
-		uint32_t stride = strides[i % LEVELS];
-		int64_t cells = (int64_t)(s->width / stride) * (s->height / stride);
-		struct hmr_dims o;
-
-		if (!hmr_net_output(s->net, outputs[i], &o))
-			return hmr_fail(e, HMR_E_MODEL, "no output %s", outputs[i]);
-		if (o.n != 3 || o.d[1] != cells ||
-		    (i < LEVELS ? o.d[2] < 1 : o.d[2] != 4 * HMR_NANODET_BINS))
-			return hmr_fail(e, HMR_E_MODEL,
-					"output %s is not NanoDet's for %ux%u pixels",
-					outputs[i], s->width, s->height);
-	}
-	return HMR_OK;
+	return hmr_net_output(ctx, name, d) != NULL;
 }
 
+/* A network for s->width x s->height pixels. */
 static enum hmr_status
-open_scale(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
-	   struct hmr_err *e)
+open_net(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
+	 struct hmr_err *e)
 {
+	const char *names[HMR_DECODE_OUTPUTS + 1];
 	struct hmr_net_options o = { .device = d->o.device,
-		.precision = d->o.precision, .threads = d->o.threads,
-		.outputs = outputs };
-	uint32_t size[2];
+		.precision = d->o.precision, .threads = d->o.threads, .outputs = names };
 	struct hmr_net_plan plan;
 	struct hmr_dims dims;
 	enum hmr_status st;
 
 	if (d->o.gpu_mem)
 		o.gpu_mem = d->o.gpu_mem > d->gpu_taken ? d->o.gpu_mem - d->gpu_taken : 1;
-	shape(d->o.width, d->o.height, s->side, size);
-	s->width = (size[0] + ALIGN - 1) / ALIGN * ALIGN;
-	s->height = (size[1] + ALIGN - 1) / ALIGN * ALIGN;
-	o.input.n = 4;
-	o.input.d[0] = 1;
-	o.input.d[1] = 3;
-	o.input.d[2] = s->height;
-	o.input.d[3] = s->width;
+	hmr_decoder_names(&d->spec, names);
+	o.input = (struct hmr_dims){ 4, { 1, 3, s->height, s->width } };
+	if (d->nhwc)
+		o.input = (struct hmr_dims){ 4, { 1, s->height, s->width, 3 } };
 	if ((st = hmr_net_new(&s->net, m, &o, e)))
 		return st;
 	hmr_net_plan(s->net, &plan);
 	d->gpu_taken += plan.device;
 	if (!(s->input = hmr_net_input(s->net, NULL, &dims)) || dims.n != 4 ||
-	    dims.d[1] != 3 || dims.d[2] != s->height || dims.d[3] != s->width)
-		return hmr_fail(e, HMR_E_MODEL, "input is not 1x3x%ux%u", s->height,
-				s->width);
-	for (int l = 0; l < LEVELS; l++)
-		d->cells += s->width / strides[l] * (s->height / strides[l]);
-	return check_outputs(s, e);
+	    memcmp(dims.d, o.input.d, 4 * sizeof(*dims.d)))
+		return hmr_fail(e, HMR_E_MODEL, "input is not an image of %ux%u", s->width,
+				s->height);
+	return hmr_decoder_init(&s->decoder, &d->spec, s->width, s->height, dims_of, s->net,
+				e);
 }
 
-/* What the model's meta says of its input: value = (255 c - mean) / std. */
-static enum hmr_status
-read_meta(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
+/* Its size for images of w x h at most: a free one follows their aspect. */
+static void
+set_size(const struct hmr_detector *d, struct scale *s, uint32_t w, uint32_t h)
 {
-	static const char *const keys[3][2] = { { "mean_r", "std_r" },
-		{ "mean_g", "std_g" }, { "mean_b", "std_b" } };
-	const char *decoder = hmr_model_meta(m, "decoder");
+	uint32_t size[2] = { d->spec.width, d->spec.height }, k = d->multiple;
 
-	if (strcmp(hmr_model_kind(m), "detector"))
-		return hmr_fail(e, HMR_E_MODEL, "a model of kind \"%s\", a detector is "
-				"needed", hmr_model_kind(m));
-	if (!decoder || strcmp(decoder, "nanodet"))
-		return hmr_fail(e, HMR_E_MODEL, "a detector whose decoder \"%s\" is not "
-				"known", decoder ? decoder : "");
-	for (int c = 0; c < 3; c++) {
-		double mean = hmr_model_meta_f64(m, keys[c][0], 0);
-		double std = hmr_model_meta_f64(m, keys[c][1], 0);
-
-		if (!isfinite(mean) || !(std > 0))
-			return hmr_fail(e, HMR_E_MODEL, "no %s or %s in its meta",
-					keys[c][0], keys[c][1]);
-		d->value_scale[c] = (float)(255 / std);
-		d->value_bias[c] = (float)(-mean / std);
+	if (s->side) {
+		shape(w, h, s->side, size);
+		size[0] = (size[0] + k - 1) / k * k;
+		size[1] = (size[1] + k - 1) / k * k;
 	}
-	d->scale[0].side = SIDE_SMALL;
-	d->scale[0].gate = GATE_SMALL;
-	d->scale[1].side = SIDE_LARGE;
+	s->width = size[0];
+	s->height = size[1];
+}
+
+/* Which sizes the network runs at. */
+static enum hmr_status
+set_scales(struct hmr_detector *d, struct hmr_err *e)
+{
+	const int64_t *at = d->sign.input.dims.d + (d->nhwc ? 1 : 2);
+	struct hmr_detect_spec *s = &d->spec;
+	const uint32_t *side = d->o.n_sides ? d->o.side : s->side;
+	uint32_t stored[2] = { (uint32_t)at[1], (uint32_t)at[0] };
+	bool open = d->sign.free[0] && d->sign.free[1];
+
+	d->multiple = hmr_spec_multiple(s, &d->sign);
+	d->n_scales = d->o.n_sides ? d->o.n_sides : s->n_sides;
+	if (!open && d->o.n_sides)
+		return hmr_fail(e, HMR_E_MODEL, "it takes images of %ux%u only: scales are for "
+				"networks of free size, tiles for all", stored[0], stored[1]);
+	if (!open && s->width && (s->width != stored[0] || s->height != stored[1]))
+		return hmr_fail(e, HMR_E_MODEL, "it takes images of %ux%u only, the sidecar says "
+				"%ux%u", stored[0], stored[1], s->width, s->height);
+	if (!open || (!d->o.n_sides && (s->width || s->fit == HMR_FIT_STRETCH))) {
+		s->width = s->width ? s->width : stored[0];
+		s->height = s->height ? s->height : stored[1];
+		d->n_scales = 1;
+		side = NULL;
+	} else if (!d->n_scales) {
+		d->n_scales = 1;
+		side = stored[0] > stored[1] ? &stored[0] : &stored[1];
+	}
+	for (uint32_t i = 0; i < d->n_scales; i++) {
+		struct scale *c = &d->scale[i];
+
+		c->side = side ? side[i] : 0;
+		if (i + 1 < d->n_scales && s->n_sides)
+			c->gate = s->gate * (float)s->side[0] / (float)c->side;
+		set_size(d, c, d->o.width, d->o.height);
+	}
 	return HMR_OK;
+}
+
+/* Tiles run at the largest size, on a network of their own where the aspect of a
+ * tile makes another one of it. */
+static void
+set_tiles(struct hmr_detector *d)
+{
+	struct hmr_tiles t = { d->o.tile_rows, d->o.tile_cols, d->o.width, d->o.height };
+	struct scale *top = &d->scale[d->n_scales - 1], *own = &d->scale[d->n_scales];
+	uint32_t rect[4];
+
+	d->tile_scale = -1;
+	if (!t.rows)
+		return;
+	hmr_tile_rect(&t, 0, 0, rect);
+	own->side = top->side;
+	set_size(d, own, rect[2], rect[3]);
+	d->tile_scale = (int)d->n_scales;
+	if (own->width == top->width && own->height == top->height)
+		d->tile_scale--;
+}
+
+static uint32_t
+nets(const struct hmr_detector *d)
+{
+	return d->n_scales + (d->tile_scale == (int)d->n_scales);
+}
+
+static enum hmr_status
+open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
+{
+	uint32_t most[2] = { 1, 1 };
+	enum hmr_status st;
+
+	if ((st = set_scales(d, e)))
+		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
+	set_tiles(d);
+	for (uint32_t i = 0; i < nets(d); i++) {
+		struct scale *s = &d->scale[i];
+
+		if ((st = open_net(d, s, m, e)))
+			return hmr_fail_in(e, st, "%s (%s)", hmr_model_name(m), d->about);
+		d->cap += (i < d->n_scales) * s->decoder.cells;
+		most[0] = s->width > most[0] ? s->width : most[0];
+		most[1] = s->height > most[1] ? s->height : most[1];
+	}
+	if (d->tile_scale >= 0) {
+		uint32_t tiles = d->o.tile_rows * d->o.tile_cols;
+
+		d->cap += tiles * d->scale[d->tile_scale].decoder.cells + HMR_TILE_PARTS;
+		if (!(d->part = calloc(HMR_TILE_PARTS, sizeof(*d->part))))
+			return hmr_fail(e, HMR_E_NOMEM, "detector");
+	}
+	if (!(d->found = calloc(d->cap, sizeof(*d->found))))
+		return hmr_fail(e, HMR_E_NOMEM, "detector");
+	return hmr_sampler_new(&d->sampler, d->o.width, d->o.height, most[0], most[1], e);
 }
 
 enum hmr_status
@@ -151,16 +213,18 @@ hmr_detector_new(struct hmr_detector **out, const struct hmr_model *m,
 	if (!(d = calloc(1, sizeof(*d))))
 		return hmr_fail(e, HMR_E_NOMEM, "detector");
 	d->o = *o;
-	st = read_meta(d, m, e);
-	for (int i = 0; i < SCALES && !st; i++)
-		st = open_scale(d, &d->scale[i], m, e);
-	if (st)
-		hmr_fail_in(e, st, "%s", hmr_model_name(m));
-	if (!st)
-		st = hmr_sampler_new(&d->sampler, o->width, o->height,
-				     d->scale[1].width, d->scale[1].height, e);
-	if (!st && !(d->found = calloc(d->cells, sizeof(*d->found))))
-		st = hmr_fail(e, HMR_E_NOMEM, "detector");
+	if (!(st = hmr_detector_spec(&d->spec, &d->sign, d->about, m, o, e))) {
+		const struct hmr_detect_spec *s = &d->spec;
+
+		d->nhwc = d->sign.input.dims.d[1] != 3 || s->layout == HMR_LAYOUT_NHWC;
+		for (int c = 0; c < 3; c++) {
+			d->value_scale[c] = 255 / s->std[c];
+			d->value_bias[c] = -s->mean[c] / s->std[c];
+		}
+		if (o->nms < 0)
+			d->o.nms = s->nms || o->tile_rows ? HMR_DETECT_NMS : 1;
+		st = open_all(d, m, e);
+	}
 	if (st) {
 		hmr_detector_free(d);
 		return st;
@@ -178,6 +242,7 @@ hmr_detector_free(struct hmr_detector *d)
 		hmr_net_free(d->scale[i].net);
 	hmr_sampler_free(d->sampler);
 	free(d->found);
+	free(d->part);
 	free(d);
 }
 
@@ -185,7 +250,8 @@ void
 hmr_detector_plan(const struct hmr_detector *d, struct hmr_detector_plan *out)
 {
 	memset(out, 0, sizeof(*out));
-	for (int i = 0; i < SCALES; i++) {
+	out->n_sizes = nets(d);
+	for (uint32_t i = 0; i < out->n_sizes; i++) {
 		struct hmr_net_plan p;
 
 		hmr_net_plan(d->scale[i].net, &p);
@@ -197,8 +263,8 @@ hmr_detector_plan(const struct hmr_detector *d, struct hmr_detector_plan *out)
 		out->size[i][0] = d->scale[i].width;
 		out->size[i][1] = d->scale[i].height;
 	}
-	out->buffers = hmr_sampler_bytes(d->sampler) +
-		d->cells * sizeof(*d->found) + sizeof(*d);
+	out->buffers = hmr_sampler_bytes(d->sampler) + d->cap * sizeof(*d->found) +
+		(d->part ? HMR_TILE_PARTS * sizeof(*d->part) : 0) + sizeof(*d);
 }
 
 const char *
@@ -213,66 +279,160 @@ hmr_detector_precision(const struct hmr_detector *d)
 	return hmr_net_precision(d->scale[0].net);
 }
 
-/* Fills the network's input from the top left; the rest is the mean colour. The
- * aspect is kept: on vtest.avi (every 8th frame, score 0.5) 448x336 padded to 352
- * gives recall .910 and precision .945, stretched to 448x320 .901 and .939, to
- * 448x352 .899 and .930. scale = image pixels a network pixel, in x and y. */
-static enum hmr_status
-fill(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
-     float scale[2], struct hmr_err *e)
+const char *
+hmr_detector_about(const struct hmr_detector *d)
+{
+	return d->about;
+}
+
+/* The size an image gets within the network's input. Keeping the aspect is better
+ * for NanoDet: on vtest.avi (every 8th frame, score 0.5) 448x336 padded to 352 gives
+ * recall .910 and precision .945, stretched to 448x320 .901 and .939, to 448x352
+ * .899 and .930. */
+static void
+fit(const struct hmr_detector *d, const struct scale *s, const struct hmr_image *im,
+    uint32_t size[2])
+{
+	uint32_t net[2] = { s->width, s->height };
+	double k;
+
+	size[0] = net[0];
+	size[1] = net[1];
+	if (d->spec.fit == HMR_FIT_STRETCH)
+		return;
+	k = fmin((double)net[0] / im->width, (double)net[1] / im->height);
+	size[0] = (uint32_t)(im->width * k);
+	size[1] = (uint32_t)(im->height * k);
+	if (s->side) {
+		shape(im->width, im->height, s->side, size);
+		k = fmin((double)net[0] / size[0], (double)net[1] / size[1]);
+		for (int i = 0; i < 2; i++)
+			size[i] = k < 1 ? (uint32_t)(size[i] * k) : size[i];
+	}
+	for (int i = 0; i < 2; i++)
+		size[i] = size[i] ? size[i] : 1;
+}
+
+/* Everything the padding's colour. */
+static void
+paint(struct hmr_detector *d, struct scale *s)
 {
 	size_t plane = (size_t)s->width * s->height;
-	struct hmr_raster r = { .step = 1, .pitch = s->width };
-	uint32_t size[2];
-	double fit;
 
-	shape(im->width, im->height, s->side, size);
-	fit = fmin((double)s->width / size[0], (double)s->height / size[1]);
-	r.width = fit < 1 ? (uint32_t)(size[0] * fit) : size[0];
-	r.height = fit < 1 ? (uint32_t)(size[1] * fit) : size[1];
-	r.width = r.width ? r.width : 1;
-	r.height = r.height ? r.height : 1;
-	if (r.width < s->width || r.height < s->height)
-		memset(s->input, 0, 3 * plane * sizeof(float));
 	for (int c = 0; c < 3; c++) {
-		r.channel[c] = s->input + (size_t)(2 - c) * plane;
+		int to = d->spec.bgr ? 2 - c : c;
+		float v = d->spec.fill[c] / 255 * d->value_scale[c] + d->value_bias[c];
+		float *at = s->input + (d->nhwc ? (size_t)to : (size_t)to * plane);
+		size_t step = d->nhwc ? 3 : 1;
+
+		for (size_t i = 0; i < plane; i++)
+			at[i * step] = v;
+	}
+}
+
+static enum hmr_status
+fill(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
+     struct hmr_mapping *m, struct hmr_err *e)
+{
+	size_t plane = (size_t)s->width * s->height, step = d->nhwc ? 3 : 1;
+	struct hmr_raster r = { .step = step, .pitch = s->width * step };
+	uint32_t size[2], at[2] = { 0, 0 };
+
+	fit(d, s, im, size);
+	if (d->spec.centred) {
+		at[0] = (s->width - size[0]) / 2;
+		at[1] = (s->height - size[1]) / 2;
+	}
+	r.width = size[0];
+	r.height = size[1];
+	if (r.width < s->width || r.height < s->height)
+		paint(d, s);
+	for (int c = 0; c < 3; c++) {
+		size_t to = (size_t)(d->spec.bgr ? 2 - c : c);
+
+		r.channel[c] = s->input + (d->nhwc ? to : to * plane) +
+			(at[1] * (size_t)s->width + at[0]) * step;
 		r.scale[c] = d->value_scale[c];
 		r.bias[c] = d->value_bias[c];
 	}
-	scale[0] = (float)im->width / (float)r.width;
-	scale[1] = (float)im->height / (float)r.height;
+	for (int i = 0; i < 2; i++) {
+		m->offset[i] = (float)at[i];
+		m->scale[i] = (float)(i ? im->height : im->width) / (float)size[i];
+	}
 	return hmr_sample_image(d->sampler, im, &r, e);
 }
 
-/* Appends a scale's boxes to d->found. */
+/* Appends a network's boxes in im, which begins at origin in the whole image. */
 static enum hmr_status
-run_scale(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
-	  uint32_t *n, struct hmr_err *e)
+run_net(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
+	const uint32_t origin[2], uint32_t *n, struct hmr_err *e)
 {
-	float scale[2], least = s->gate * (float)im->height;
-	uint32_t from = *n, kept = *n;
+	const float *data[HMR_DECODE_OUTPUTS];
+	struct hmr_mapping m = { .origin = { (float)origin[0], (float)origin[1] } };
+	struct hmr_dims dims;
 	enum hmr_status st;
 
-	if ((st = fill(d, s, im, scale, e)) || (st = hmr_net_run(s->net, 0, e)))
+	if ((st = fill(d, s, im, &m, e)) || (st = hmr_net_run(s->net, 0, e)))
 		return st;
-	for (int i = 0; i < LEVELS; i++) {
-		struct hmr_nanodet_level l = { .stride = strides[i],
-			.cols = s->width / strides[i], .rows = s->height / strides[i] };
-		struct hmr_dims dims;
-
-		l.prob = hmr_net_output(s->net, outputs[i], &dims);
-		l.classes = (uint32_t)dims.d[2];
-		l.side = hmr_net_output(s->net, outputs[LEVELS + i], &dims);
-		hmr_nanodet_decode(&l, d->o.score, scale, d->found, n);
-	}
-	for (uint32_t i = from; i < *n; i++) {
-		const float *b = d->found[i].box;
-
-		if (fmaxf(b[2] - b[0], b[3] - b[1]) >= least)
-			d->found[kept++] = d->found[i];
-	}
-	*n = kept;
+	for (uint32_t i = 0; i < s->decoder.n_outputs; i++)
+		data[i] = hmr_net_output(s->net, s->decoder.name[i], &dims);
+	hmr_decode(&s->decoder, data, d->o.score, &m, d->found, n);
 	return HMR_OK;
+}
+
+/* Without those shorter than the gate. */
+static uint32_t
+gated(struct hmr_scored *b, uint32_t n, float least)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (fmaxf(b[i].box[2] - b[i].box[0], b[i].box[3] - b[i].box[1]) >= least)
+			b[kept++] = b[i];
+	return kept;
+}
+
+static enum hmr_status
+run_tiles(struct hmr_detector *d, const struct hmr_image *im, uint32_t *n,
+	  struct hmr_err *e)
+{
+	struct hmr_tiles t = { d->o.tile_rows, d->o.tile_cols, im->width, im->height };
+	struct scale *s = &d->scale[d->tile_scale];
+	uint32_t parts = 0;
+	enum hmr_status st;
+
+	for (uint32_t i = 0; i < t.rows * t.cols; i++) {
+		uint32_t rect[4], from = *n;
+		struct hmr_image part;
+
+		hmr_tile_rect(&t, i / t.cols, i % t.cols, rect);
+		hmr_image_part(im, rect, &part);
+		if ((st = run_net(d, s, &part, rect, n, e)))
+			return st;
+		*n = from + hmr_boxes_nms(d->found + from, *n - from, d->o.nms);
+		*n = from + hmr_tile_sort(&t, i / t.cols, i % t.cols, d->found + from,
+					  *n - from, d->part, &parts);
+	}
+	hmr_tile_join(d->part, parts, d->found, n);
+	return HMR_OK;
+}
+
+static enum hmr_status
+run_all(struct hmr_detector *d, const struct hmr_image *im, uint32_t *n,
+	struct hmr_err *e)
+{
+	static const uint32_t corner[2] = { 0, 0 };
+	enum hmr_status st;
+
+	for (uint32_t i = 0; i < d->n_scales; i++) {
+		struct scale *s = &d->scale[i];
+		uint32_t from = *n;
+
+		if ((st = run_net(d, s, im, corner, n, e)))
+			return st;
+		*n = from + gated(d->found + from, *n - from, s->gate * (float)im->height);
+	}
+	return d->tile_scale < 0 ? HMR_OK : run_tiles(d, im, n, e);
 }
 
 enum hmr_status
@@ -284,9 +444,8 @@ hmr_detector_run(struct hmr_detector *d, const struct hmr_image *im,
 	enum hmr_status st;
 
 	*n = *over = 0;
-	for (int i = 0; i < SCALES; i++)
-		if ((st = run_scale(d, &d->scale[i], im, &found, e)))
-			return st;
+	if ((st = run_all(d, im, &found, e)))
+		return st;
 	found = hmr_boxes_nms(d->found, found, d->o.nms);
 	for (uint32_t i = 0; i < found; i++) {
 		struct hmr_scored *b = &d->found[i];

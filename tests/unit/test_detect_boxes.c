@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Overlap, suppression and clipping of boxes, and NanoDet's decoding, each
- * against figures worked out by hand or in double precision. */
+/* Overlap, suppression and clipping of boxes against figures worked out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "detect/nanodet.h"
+#include "detect/boxes.h"
 
 static void
 test_iou(void **state)
@@ -83,55 +82,12 @@ test_clip(void **state)
 	}
 }
 
-/* Cells of 3 x 2 at stride 16 with two classes. One cell is a person whose sides
- * are sharp distances, one has soft ones, one is under the threshold, one is of
- * the other class. */
-static void
-test_nanodet(void **state)
-{
-	static float prob[6][2], side[6][4][HMR_NANODET_BINS];
-	static const int sharp[4] = { 1, 0, 2, 10 };
-	static const float scale[2] = { 1.5f, 2 };
-	struct hmr_nanodet_level l = { .stride = 16, .cols = 3, .rows = 2,
-		.classes = 2, .prob = &prob[0][0], .side = &side[0][0][0] };
-	struct hmr_scored out[6];
-	double mean = 0, sum = 0;
-	uint32_t n = 1;		/* appends */
-
-	(void)state;
-	prob[4][0] = 0.75f;
-	for (int k = 0; k < 4; k++)
-		side[4][k][sharp[k]] = 200;
-	prob[2][0] = 0.5f;
-	for (int j = 0; j < HMR_NANODET_BINS; j++) {
-		for (int k = 0; k < 4; k++)
-			side[2][k][j] = (float)(j * k) / 7;
-		mean += j * exp(j * 3 / 7.0);
-		sum += exp(j * 3 / 7.0);
-	}
-	mean /= sum;
-	prob[0][0] = 0.25f;
-	prob[1][1] = 0.9f;
-	hmr_nanodet_decode(&l, 0.5f, scale, out, &n);
-	assert_int_equal(n, 3);
-	/* cell 2: x 2, y 0; all bins alike give 5 strides */
-	assert_float_equal(out[1].score, 0.5f, 0);
-	assert_float_equal(out[1].box[0], (2.5f - 5) * 16 * 1.5f, 1e-4);
-	assert_float_equal(out[1].box[3], (0.5 + mean) * 16 * 2, 1e-3);
-	/* cell 4: x 1, y 1 */
-	assert_float_equal(out[2].score, 0.75f, 0);
-	assert_float_equal(out[2].box[0], (1.5f - 1) * 16 * 1.5f, 1e-4);
-	assert_float_equal(out[2].box[1], (1.5f - 0) * 16 * 2, 1e-4);
-	assert_float_equal(out[2].box[2], (1.5f + 2) * 16 * 1.5f, 1e-4);
-	assert_float_equal(out[2].box[3], (1.5f + 10) * 16 * 2, 1e-4);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_iou), cmocka_unit_test(test_nms),
-		cmocka_unit_test(test_clip), cmocka_unit_test(test_nanodet),
+		cmocka_unit_test(test_clip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,7 @@ test_bad_rows(void **state)
 	static const char plain[] = "frame,x0,y0,x1,y1,score,id";
 	static const struct { const char *names, *text, *says; } t[] = {
 		{ NULL, "1,2,3,4,5", "5 fields" },
+		{ NULL, "\"\t\"", "2 fields" },
 		{ NULL, "0,2,3,4,5,6", "frame" },
 		{ NULL, "1.5,2,3,4,5,6", "frame" },
 		{ NULL, "1,x,3,4,5,6", "id" },
