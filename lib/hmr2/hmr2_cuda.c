@@ -2,7 +2,6 @@
 /* HMR2 on a GPU: opened, recorded, run, closed; see hmr2_cuda.h. */
 #include "hmr2/hmr2_cuda_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +129,6 @@ hmr2_cuda_new(struct hmr2_cuda **out, const struct hmr2_weights *w,
 		return hmr_fail(e, HMR_E_NOMEM, "network");
 	c->w = w;
 	c->api = api;
-	snprintf(c->name, sizeof(c->name), "cuda:%d", o->index);
 	if (o->body && hmr_body_tables_get(o->body, &c->body)) {
 		c->shapes = o->body_betas ? HMR_BODY_SHAPES : 0;
 		c->poses = c->body.pose ? 207 : 0;
@@ -185,9 +183,10 @@ hmr2_cuda_planned(const struct hmr2_cuda *c)
 }
 
 const char *
-hmr2_cuda_name(const struct hmr2_cuda *c)
+hmr2_cuda_precision(const struct hmr2_cuda *c)
 {
-	return c->name;
+	return c->types[0] == HMR_DEVICE_F32 ? "f32" : c->types[0] == HMR_DEVICE_F16 ?
+		"f16" : "bf16";
 }
 
 float *

@@ -58,7 +58,9 @@ hmr2_cuda_new(struct hmr2_cuda **out, const struct hmr2_weights *w,
 	      const struct hmr2_cuda_options *o, struct hmr_err *e);
 void hmr2_cuda_free(struct hmr2_cuda *c);	/* accepts NULL */
 const struct hmr2_cuda_plan *hmr2_cuda_planned(const struct hmr2_cuda *c);
-const char *hmr2_cuda_name(const struct hmr2_cuda *c);	/* "cuda:0" */
+/* A plan as programs print it. */
+void hmr2_cuda_plan_sum(const struct hmr2_cuda_plan *p, struct hmr_net_plan *out);
+const char *hmr2_cuda_precision(const struct hmr2_cuda *c);	/* "bf16", … */
 
 /* Pinned memory where crops [people][3][256][192] may be written, so that no copy
  * is needed. */

@@ -71,7 +71,6 @@ struct hmr2_cuda {
 	 * of mantissa where the others have 8. */
 	enum hmr_device_type types[2];
 	bool mma;			/* attention on tensor cores */
-	char name[16];
 	uint8_t *base;			/* all device memory */
 	uint8_t *host;			/* pinned */
 	uint8_t *host_layers;		/* pinned, of layers that do not stay */

@@ -186,3 +186,12 @@ hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 			"weights %zu, one person %zu, workspace %zu)", limit, p->device,
 			p->slots, p->fixed, p->activations, p->workspace);
 }
+
+void
+hmr2_cuda_plan_sum(const struct hmr2_cuda_plan *p, struct hmr_net_plan *out)
+{
+	*out = (struct hmr_net_plan){ .activations = p->activations,
+		.weights = p->device - p->activations - p->workspace,
+		.workspace = p->workspace, .device = p->device,
+		.staging = p->host_io + p->host_layers };
+}

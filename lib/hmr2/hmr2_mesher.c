@@ -13,7 +13,7 @@
 #include "hmr2/hmr2_crop.h"
 #include "image/rgb.h"
 
-#define PART 8u			/* people whose crops are held at once */
+#define PART 16u		/* people whose crops are held at once, at most */
 
 struct hmr2_mesher {
 	struct hmr_mesher_options o;
@@ -27,7 +27,8 @@ struct hmr2_mesher {
 	struct hmr_pose_work *work;
 	size_t bytes;
 	uint8_t *pixels;		/* [height][width][3], where it is not RGB yet */
-	float *crops;			/* [PART] */
+	uint32_t part;			/* people of one run of the network */
+	float *crops, *crops_own;	/* [part]; the network's, or our own */
 	struct hmr_hmr2_result result[PART];
 	struct hmr2_square square[PART];
 	/* [pose.max_people] each */
@@ -51,7 +52,9 @@ make_arrays(struct hmr2_mesher *m, struct hmr_err *e)
 	uint32_t v = hmr_body_vertices(m->body);
 
 	m->pixels = array(m, (size_t)w * m->o.pose.height, 3);
-	m->crops = array(m, PART * (size_t)HMR_HMR2_PIXELS, sizeof(float));
+	if (!m->crops)
+		m->crops = m->crops_own = array(m, m->part * (size_t)HMR_HMR2_PIXELS,
+						sizeof(float));
 	m->index = array(m, n, sizeof(*m->index));
 	m->bodies = array(m, n, sizeof(*m->bodies));
 	m->person = array(m, n, sizeof(*m->person));
@@ -68,15 +71,17 @@ make_arrays(struct hmr2_mesher *m, struct hmr_err *e)
 static enum hmr_status
 make_net(struct hmr2_mesher *m, const struct hmr_model *model, struct hmr_err *e)
 {
-	const char *device = m->o.pose.device ? m->o.pose.device : "auto";
-	struct hmr_hmr2_options o = { .precision = m->o.pose.precision,
-		.threads = m->o.pose.threads, .ref = !strcmp(device, "ref"),
-		.max_people = m->o.pose.max_people < PART ? m->o.pose.max_people : PART };
+	const struct hmr_poser_options *p = &m->o.pose;
+	struct hmr_hmr2_options o = { .device = p->device ? p->device : "auto",
+		.precision = p->precision, .threads = p->threads,
+		.max_people = p->max_people < PART ? p->max_people : PART,
+		.gpu_mem = p->gpu_mem, .body = m->o.vertices ? m->body : NULL,
+		.betas = m->betas };
+	enum hmr_status st = hmr_hmr2_of_model(&m->net, model, &o, e);
 
-	if (!o.ref && strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-		return hmr_fail(e, HMR_E_DEVICE, "hmr2 runs on cpu or ref, not on %.40s",
-				device);
-	return hmr_hmr2_of_model(&m->net, model, &o, e);
+	if (!st)
+		m->crops = hmr_hmr2_part(m->net, &m->part);
+	return st;
 }
 
 enum hmr_status
@@ -119,7 +124,7 @@ hmr2_mesher_free(struct hmr2_mesher *m)
 	hmr_appearance_free(m->look);
 	hmr_pose_work_free(m->work);
 	free(m->pixels);
-	free(m->crops);
+	free(m->crops_own);
 	free(m->index);
 	free(m->bodies);
 	free(m->person);
@@ -132,8 +137,7 @@ void
 hmr2_mesher_plan(const struct hmr2_mesher *m, struct hmr_net_plan *net,
 		 size_t *buffers)
 {
-	memset(net, 0, sizeof(*net));
-	hmr_hmr2_plan(m->net, &net->weights, &net->activations);
+	hmr_hmr2_plan(m->net, net);
 	*buffers = m->bytes + sizeof(*m);
 }
 
@@ -180,17 +184,20 @@ project(const float (*p)[3], int n, const float t[3], float focal,
 	}
 }
 
-/* Row k from a result: body, cameras, points in the image, colours. */
+/* Row k from result i of a part: body, cameras, points in the image, colours. */
 static enum hmr_status
-fill_row(struct hmr2_mesher *m, const struct hmr_image *im, float focal,
-	 const struct hmr_hmr2_result *r, const struct hmr2_square *s, uint32_t k,
-	 uint32_t person, struct hmr_err *e)
+fill_row(struct hmr2_mesher *m, const struct hmr_image *im, float focal, uint32_t i,
+	 uint32_t k, uint32_t person, struct hmr_err *e)
 {
+	const struct hmr_hmr2_result *r = &m->result[i];
+	const struct hmr2_square *s = &m->square[i];
 	struct hmr_crop crop = { { s->centre[0], s->centre[1] }, s->side, 0 };
 	struct hmr_body_row *row = &m->bodies[k];
 	float marks[HMR_LANDMARKS][3], at[HMR_LANDMARKS][2];
 	struct hmr_landmark_row l = { .person = person, .flag = 1 };
 	size_t v = hmr_body_vertices(m->body);
+	float *to = m->vertices ? m->vertices + k * v * 3 : NULL;
+	const float *made = hmr_hmr2_vertices(m->net, i);
 
 	memset(row, 0, sizeof(*row));
 	row->person = m->person[k] = person;
@@ -204,15 +211,16 @@ fill_row(struct hmr2_mesher *m, const struct hmr_image *im, float focal,
 	row->focal = focal;
 	hmr2_camera_full(r->camera, s, focal, im->width, im->height, row->camera);
 	hmr_body_pose(m->body, m->work, (const float (*)[9])row->pose, row->shape,
-		      m->vertices ? (float (*)[3])(m->vertices + k * v * 3) : NULL, NULL,
-		      row->joints3d, marks);
+		      made ? NULL : (float (*)[3])to, NULL, row->joints3d, marks);
+	if (to && made)
+		memcpy(to, made, v * 3 * sizeof(*to));
 	project((const float (*)[3])row->joints3d, HMR_JOINTS, row->camera, focal, im,
 		row->joints2d);
 	project((const float (*)[3])marks, HMR_LANDMARKS, row->camera, focal, im, at);
-	for (int i = 0; i < HMR_LANDMARKS; i++) {
-		l.image[i][0] = at[i][0];
-		l.image[i][1] = at[i][1];
-		l.image[i][2] = 1;
+	for (int j = 0; j < HMR_LANDMARKS; j++) {
+		l.image[j][0] = at[j][0];
+		l.image[j][1] = at[j][1];
+		l.image[j][2] = 1;
 	}
 	return hmr_appearance_run(m->look, im, &crop, &l,
 				  m->colours + (size_t)k * HMR_APPEARANCE_VALUES, e);
@@ -245,7 +253,7 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 	}
 	if (kept && (st = to_rgb(m, im, &rgb, e)))
 		return st;
-	parts = (kept + PART - 1) / PART;
+	parts = (kept + m->part - 1) / m->part;
 	for (uint32_t p = 0; p < parts; p++) {
 		uint32_t end = (uint32_t)((uint64_t)kept * (p + 1) / parts);
 		uint32_t count = end - done;
@@ -259,8 +267,8 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 		if ((st = hmr_hmr2_run(m->net, m->crops, count, m->result, e)))
 			return st;
 		for (uint32_t i = 0; i < count; i++)
-			if ((st = fill_row(m, im, focal, &m->result[i], &m->square[i],
-					   done + i, m->index[done + i], e)))
+			if ((st = fill_row(m, im, focal, i, done + i,
+					   m->index[done + i], e)))
 				return st;
 		done = end;
 	}

@@ -11,7 +11,7 @@
 #include "hmr2/hmr2_net.h"
 
 struct hmr2_mesher;
-/* o->pose.device: auto, cpu or ref. antialias: blur before crops that shrink much,
+/* antialias: blur before crops that shrink much,
  * as the reference's demo does; its tracker does not. */
 HMR_MUST_USE enum hmr_status
 hmr2_mesher_new(struct hmr2_mesher **out, const struct hmr_model *m,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HMR2 as a whole: picks the number format the CPU can do, runs people in equal
- * parts.
+ * HMR2 as a whole: picks the device and the number format it can do, runs people
+ * in parts.
  */
 #include "hmr2/hmr2_net_impl.h"
 
@@ -12,6 +12,7 @@
 
 #include "hmr2/hmr2_ref.h"
 #include "nn/graph.h"
+#include "nn/target.h"
 
 #define TOKENS ((size_t)HMR_HMR2_TOKENS)
 #define PEOPLE_MAX 8u
@@ -69,20 +70,39 @@ choose(struct hmr_hmr2 *n, enum hmr_precision want, struct hmr_err *e)
 			want == HMR_PRECISION_INT8 ? "int8" : "bf16");
 }
 
+static enum hmr_status
+make_cuda(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, int index,
+	  struct hmr_err *e)
+{
+	struct hmr2_cuda_options c = { .index = index, .precision = o->precision,
+		.people = o->max_people, .limit = o->gpu_mem, .body = o->body,
+		.body_betas = o->betas };
+	enum hmr_status st = hmr2_cuda_new(&n->cuda, &n->w, &c, e);
+
+	if (!st)
+		n->max = hmr2_cuda_planned(n->cuda)->people;
+	return st;
+}
+
 /* n->w is open. */
 static enum hmr_status
 make(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, struct hmr_err *e)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned threads = o->threads ? o->threads : cores > 0 ? (unsigned)cores : 1;
-	enum hmr_status st;
+	struct hmr_target t;
+	enum hmr_status st = hmr_target_choose(&t, o->device ? o->device : "cpu", e);
 
-	n->ref = o->ref;
+	if (st)
+		return st;
+	snprintf(n->backend, sizeof(n->backend), "%s", t.name);
+	if (t.kind == HMR_TARGET_CUDA)
+		return make_cuda(n, o, t.index, e);
+	n->ref = t.kind == HMR_TARGET_REF;
 	n->max = !o->max_people || o->max_people > PEOPLE_MAX ? PEOPLE_MAX : o->max_people;
 	if ((st = choose(n, o->precision, e)))
 		return st;
-	snprintf(n->backend, sizeof(n->backend), "%s", o->ref ? "ref" : "cpu");
-	if (!o->ref)
+	if (!n->ref)
 		return hmr2_make(n, threads < THREADS_MAX ? threads : THREADS_MAX, e);
 	n->max = 1;
 	n->num = HMR2_F32;
@@ -141,6 +161,7 @@ hmr_hmr2_free(struct hmr_hmr2 *n)
 {
 	if (!n)
 		return;
+	hmr2_cuda_free(n->cuda);
 	hmr2_pool_free(n->pool);
 	hmr2_dnnl_free(n->dnnl);
 	hmr2_unmake(n);
@@ -173,16 +194,30 @@ hmr_hmr2_backend(const struct hmr_hmr2 *n)
 const char *
 hmr_hmr2_precision(const struct hmr_hmr2 *n)
 {
+	if (n->cuda)
+		return hmr2_cuda_precision(n->cuda);
 	return n->num == HMR2_BF16 ? "bf16" : n->num == HMR2_INT8 ? "int8" : "f32";
 }
 
 void
-hmr_hmr2_plan(const struct hmr_hmr2 *n, size_t *weights, size_t *activations)
+hmr_hmr2_plan(const struct hmr_hmr2 *n, struct hmr_net_plan *out)
 {
-	*weights = n->packed_bytes;
-	*activations = n->work_bytes;
+	memset(out, 0, sizeof(*out));
+	if (n->cuda) {
+		hmr2_cuda_plan_sum(hmr2_cuda_planned(n->cuda), out);
+		return;
+	}
+	out->weights = n->packed_bytes;
+	out->activations = n->work_bytes;
 	if (n->dnnl)
-		*activations += hmr2_dnnl_bytes(n->dnnl, weights);
+		out->activations += hmr2_dnnl_bytes(n->dnnl, &out->weights);
+}
+
+float *
+hmr_hmr2_part(struct hmr_hmr2 *n, uint32_t *people)
+{
+	*people = n->max;
+	return n->cuda ? hmr2_cuda_crops(n->cuda) : NULL;
 }
 
 enum hmr_status
@@ -199,6 +234,11 @@ hmr_hmr2_run(struct hmr_hmr2 *n, const float *crops, uint32_t people,
 		n->n = (uint32_t)((uint64_t)people * (i + 1) / parts) - from;
 		n->crops = crops + from * (size_t)HMR_HMR2_PIXELS;
 		n->out = out + from;
+		if (n->cuda) {
+			if ((st = hmr2_cuda_run(n->cuda, n->crops, n->n, n->out, e)))
+				return st;
+			continue;
+		}
 		if (n->ref) {
 			float *work = n->x + TOKENS * n->w.d.dim;
 
@@ -217,4 +257,10 @@ const float *
 hmr_hmr2_tokens(const struct hmr_hmr2 *n, uint32_t i)
 {
 	return n->x + i * TOKENS * n->w.d.dim;
+}
+
+const float *
+hmr_hmr2_vertices(const struct hmr_hmr2 *n, uint32_t i)
+{
+	return n->cuda ? hmr2_cuda_vertices(n->cuda, i) : NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef HMR_HMR2_NET_H
 #define HMR_HMR2_NET_H
 
+#include "body/body.h"
 #include "import/hmr2.h"
 
 #define HMR_HMR2_CROP 256u	/* the crop's side, of which the network sees … */
@@ -24,11 +25,16 @@ struct hmr_hmr2_result {
 };
 
 struct hmr_hmr2_options {
-	enum hmr_precision precision;	/* AUTO: the file's. F32, BF16, INT8: must
-					 * be the file's, or BF16 of an F32 file */
-	bool ref;			/* plain loops */
+	const char *device;		/* as hmr_target_choose() takes it; NULL: cpu */
+	enum hmr_precision precision;	/* AUTO: the file's; on a GPU bf16, or f16 where
+					 * it has no bf16. F32, BF16, INT8 on the CPU: must
+					 * be the file's, or BF16 of an F32 file; F32, BF16
+					 * or F16 on a GPU */
 	unsigned threads;		/* 0: all cores */
-	uint32_t max_people;		/* largest batch; more are split equally */
+	uint32_t max_people;		/* largest batch; more are split */
+	uint64_t gpu_mem;		/* bytes of a GPU that may be taken; 0: no limit */
+	const struct hmr_body *body;	/* on a GPU: its vertices are made too; or NULL */
+	bool betas;			/* body's shape numbers are SMPL's */
 };
 
 struct hmr_hmr2;
@@ -44,13 +50,19 @@ const struct hmr_hmr2_dims *hmr_hmr2_dims(const struct hmr_hmr2 *n);
 const char *hmr_hmr2_name(const struct hmr_hmr2 *n);
 const char *hmr_hmr2_backend(const struct hmr_hmr2 *n);
 const char *hmr_hmr2_precision(const struct hmr_hmr2 *n);
-void hmr_hmr2_plan(const struct hmr_hmr2 *n, size_t *weights, size_t *activations);
+void hmr_hmr2_plan(const struct hmr_hmr2 *n, struct hmr_net_plan *out);
+
+/* How many people run as one part, and where their crops may be written so that
+ * nothing need be copied; NULL: anywhere. */
+float *hmr_hmr2_part(struct hmr_hmr2 *n, uint32_t *people);
 
 /* crops [n][3][256][192], normalised. out [n]. Any n. */
 HMR_MUST_USE enum hmr_status
 hmr_hmr2_run(struct hmr_hmr2 *net, const float *crops, uint32_t n,
 	     struct hmr_hmr2_result *out, struct hmr_err *e);
-/* The backbone's tokens [192][dim] of the last run's person i of its last part. */
+/* Of person i of the last run's last part: the backbone's tokens [192][dim], not
+ * on a GPU; the body's vertices [][3], NULL where none were asked for or made. */
 const float *hmr_hmr2_tokens(const struct hmr_hmr2 *n, uint32_t i);
+const float *hmr_hmr2_vertices(const struct hmr_hmr2 *n, uint32_t i);
 
 #endif

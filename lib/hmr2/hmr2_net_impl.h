@@ -3,6 +3,7 @@
 #ifndef HMR_HMR2_NET_IMPL_H
 #define HMR_HMR2_NET_IMPL_H
 
+#include "hmr2/hmr2_cuda.h"
 #include "hmr2/hmr2_dnnl.h"
 #include "hmr2/hmr2_kernels.h"
 #include "hmr2/hmr2_net.h"
@@ -28,6 +29,7 @@ struct hmr_hmr2 {
 	bool ref;
 	char backend[16];
 	uint32_t max;			/* people of a part */
+	struct hmr2_cuda *cuda;		/* all of it on a GPU; or NULL */
 	struct hmr2_dnnl *dnnl;		/* the backbone where ours does not run */
 	struct hmr2_pool *pool;
 	uint8_t *packed;
