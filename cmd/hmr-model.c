@@ -31,6 +31,7 @@ static const char help[] =
 "Takes in, lists, shows, checks, runs and times model files.\n"
 "\n"
 "  import [tfjs] FILE     take in a TensorFlow.js graph model\n"
+"  import [onnx] FILE     take in an ONNX model\n"
 "  import mannequin       write the built-in body as a file\n"
 "  import hmr2            take in HMR2.0 and SMPL: --checkpoint, --smpl, --joints\n"
 "  list                   the models in the models' folder\n"
@@ -56,7 +57,7 @@ static const char help[] =
 "                         import hmr2: f32, bf16 or int8 (f32)\n"
 "  -j, --threads N        import hmr2, run, bench: threads; 0 is one per core (0)\n"
 "      --batch N          show, bench: images at once (1)\n"
-"      --input-size HxW   show, bench: height and width of the image\n"
+"      --input-size HxW   show, bench, import onnx: height and width of the image\n"
 "  -q, --quiet            errors only\n"
 "  -v, --verbose          say more; show, bench: every step\n"
 "  -h, --help             this text\n"
@@ -200,30 +201,52 @@ import_hmr2(struct hmr_err *e)
 	return t->net.checkpoint ? said(t->net.name, HMR_HMR2_KIND, net, e) : HMR_OK;
 }
 
+static const struct {
+	const char *name, *ending;
+	enum hmr_status (*take)(const char *path, const char *out,
+				struct hmr_import_info *info, struct hmr_err *e);
+	const char *letters;	/* of its options */
+} formats[] = {
+	{ "tfjs", ".json", hmr_import_tfjs, "on" },
+	{ "onnx", ".onnx", hmr_import_onnx, "ons" },
+};
+
+/* By name, or by the file's ending; -1: neither. */
+static int
+find_format(int argc, char **argv)
+{
+	const char *dot = strrchr(argv[argc - 1], '.');
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+		if (argc == 2 ? !strcmp(argv[0], formats[i].name) :
+				dot && !strcmp(dot, formats[i].ending))
+			return (int)i;
+	return -1;
+}
+
 static enum hmr_status
 cmd_import(int argc, char **argv, struct hmr_err *e)
 {
-	struct hmr_import_info info = { .tool = "hmr-model " HMR_VERSION };
-	const char *file = argv[argc - 1], *dot = strrchr(file, '.');
+	struct hmr_import_info info = { .tool = "hmr-model " HMR_VERSION,
+		.height = opt.use.height, .width = opt.use.width };
+	const char *file = argv[argc - 1];
+	bool body = argc == 1 && !strcmp(file, "mannequin");
+	int format = find_format(argc, argv);
 	char path[4096];
 	enum hmr_status st;
 
-	bool body = argc == 1 && !strcmp(file, "mannequin");
-
 	if (argc == 1 && !strcmp(file, "hmr2"))
 		return import_hmr2(e);
-	if (opt.letters[strspn(opt.letters, "on")])
-		hmr_usage_die("import of this does not take one of the options given");
-	if (argc == 2 ? strcmp(argv[0], "tfjs") != 0 :
-			!body && (!dot || strcmp(dot, ".json")))
+	if (!body && format < 0)
 		hmr_usage_die("import: '%.100s' is of no known format (tfjs FILE.json, "
-			      "mannequin, hmr2)", argv[0]);
+			      "onnx FILE.onnx, mannequin, hmr2)", argv[0]);
+	if (opt.letters[strspn(opt.letters, body ? "on" : formats[format].letters)])
+		hmr_usage_die("import of this does not take one of the options given");
 	import_name(info.name, file);
 	if (body)
 		strcpy(info.kind, "body");
 	if ((st = import_path(path, sizeof(path), info.name, e)) ||
-	    (st = body ? import_mannequin(path, e) :
-			 hmr_import_tfjs(file, path, &info, e)))
+	    (st = body ? import_mannequin(path, e) : formats[format].take(file, path, &info, e)))
 		return st;
 	return said(info.name, info.kind, path, e);
 }
@@ -465,7 +488,7 @@ static const struct command {
 	enum hmr_status (*run)(int argc, char **argv, struct hmr_err *e);
 	bool whole;			/* gets its own name as argv[0] */
 } commands[] = {
-	{ "import", "onCSJMHDpj", 1, 2, cmd_import, false },
+	{ "import", "onsCSJMHDpj", 1, 2, cmd_import, false },
 	{ "list", "", 0, 0, cmd_list, false },
 	{ "show", "bskdjp", 1, 1, cmd_net, true },
 	{ "check", "", 1, 1000, cmd_check, false },

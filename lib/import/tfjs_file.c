@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cjson/cJSON.h>
 
 #include "base/io.h"
@@ -104,28 +103,12 @@ provenance(const struct source *s, const char *path, const char *tool)
 	return j;
 }
 
-/* The file's name without folder and ending, where the caller gave none. */
-static void
-default_name(struct hmr_import_info *info, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dot;
-
-	if (info->name[0])
-		return;
-	snprintf(info->name, sizeof(info->name), "%.60s", slash ? slash + 1 : path);
-	if ((dot = strrchr(info->name, '.')) && dot != info->name)
-		*dot = 0;
-}
-
 enum hmr_status
 hmr_import_tfjs(const char *path, const char *out, struct hmr_import_info *info,
 		struct hmr_err *e)
 {
 	struct source s = { .text = NULL };
 	struct hmr_build b = { .n_values = 0 };
-	struct hmr_model *check = NULL;
-	cJSON *meta = NULL, *from = NULL;
 	enum hmr_status st;
 
 	if ((st = load(&s, path, e)))
@@ -134,18 +117,8 @@ hmr_import_tfjs(const char *path, const char *out, struct hmr_import_info *info,
 		hmr_fail_in(e, st, "%s", path);
 		goto out;
 	}
-	default_name(info, path);
-	meta = hmr_import_recognise(&b, info->kind);
-	from = provenance(&s, path, info->tool);
-	if ((st = hmr_build_write(&b, out, &(struct hmr_build_about){ info->name,
-			info->kind, meta, from }, e)))
-		goto out;
-	if ((st = hmr_model_open(&check, out, e)))
-		unlink(out);	/* an error of ours; nothing half-good stays */
-	hmr_model_close(check);
+	st = hmr_import_finish(&b, path, out, info, provenance(&s, path, info->tool), e);
 out:
-	cJSON_Delete(meta);
-	cJSON_Delete(from);
 	hmr_build_release(&b);
 	cJSON_Delete(s.json);
 	free(s.text);
