@@ -19,6 +19,16 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static void
+product(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row, size_t rows,
+	enum hmr2_mode mode, void *c, size_t ld, struct hmr2_scratch *s)
+{
+	if (hmr2_strassen_fits(w, rows, mode))
+		hmr2_strassen(w, a, row, rows, mode, c, ld, s->strassen);
+	else
+		hmr2_product(w, a, row, rows, mode, c, ld);
+}
+
 /* Row `row` of the patches: [3][16][16] with a border of 2 of zeros. */
 static void
 patch(const struct hmr_hmr2 *net, size_t row)
@@ -41,7 +51,7 @@ patch(const struct hmr_hmr2 *net, size_t row)
 }
 
 static void
-embed(struct hmr_hmr2 *net, size_t row, size_t rows)
+embed(struct hmr_hmr2 *net, struct hmr2_scratch *s, size_t row, size_t rows)
 {
 	size_t dim = net->w.d.dim;
 
@@ -49,7 +59,7 @@ embed(struct hmr_hmr2 *net, size_t row, size_t rows)
 		patch(net, i);
 		memcpy(net->x + i * dim, net->w.pos + i % TOKENS * dim, dim * sizeof(float));
 	}
-	hmr2_product(&net->patch, &net->a, row, rows, HMR2_ADD, net->x + row * dim, dim);
+	product(&net->patch, &net->a, row, rows, HMR2_ADD, net->x + row * dim, dim, s);
 }
 
 /* Attention of rows, person by person, into the products' input. */
@@ -95,31 +105,30 @@ feed(struct hmr_hmr2 *net, struct hmr2_scratch *s, const struct hmr2_block *b,
 	struct hmr2_rows h = { .p = s->hidden,
 		.words = num == HMR2_BF16 ? net->ld_hidden / 2 : net->ld_hidden };
 
-	hmr2_product(&p->proj, &net->a, row, rows, HMR2_ADD, x, dim);
+	product(&p->proj, &net->a, row, rows, HMR2_ADD, x, dim, s);
 	hmr2_norm(&b->norm2, 1e-6f, x, rows, dim, num, &net->a, row);
-	hmr2_product(&p->fc1, &net->a, row, rows,
-		     num == HMR2_BF16 ? HMR2_GELU_BF16 : HMR2_GELU, s->hidden,
-		     net->ld_hidden);
+	product(&p->fc1, &net->a, row, rows, num == HMR2_BF16 ? HMR2_GELU_BF16 : HMR2_GELU,
+		s->hidden, net->ld_hidden, s);
 	if (num == HMR2_INT8) {
 		hmr2_convert(s->hidden, net->ld_hidden, rows, net->w.d.mlp, HMR2_INT8,
 			     &s->hidden_q, 0);
 		h = s->hidden_q;
 	}
-	hmr2_product(&p->fc2, &h, 0, rows, HMR2_ADD, x, dim);
+	product(&p->fc2, &h, 0, rows, HMR2_ADD, x, dim, s);
 }
 
 void
 hmr2_backbone(struct hmr_hmr2 *net, unsigned thread)
 {
 	unsigned threads = hmr2_pool_threads(net->pool);
-	size_t sixes = net->n * TOKENS / HMR2_ROWS, dim = net->w.d.dim;
-	size_t from = sixes * thread / threads * HMR2_ROWS;
-	size_t to = sixes * (thread + 1) / threads * HMR2_ROWS;
+	size_t twelves = net->n * TOKENS / 12, dim = net->w.d.dim;
+	size_t from = twelves * thread / threads * 12;
+	size_t to = twelves * (thread + 1) / threads * 12;
 	struct hmr2_scratch *s = &net->scratch[thread];
 	struct hmr2_rows x = { .p = (uint32_t *)net->x, .words = dim };
 
 	for (size_t r = from; r < to; r += HMR2_CHUNK)
-		embed(net, r, least(to - r, HMR2_CHUNK));
+		embed(net, s, r, least(to - r, HMR2_CHUNK));
 	for (uint32_t i = 0; i < net->w.d.depth; i++) {
 		const struct hmr2_block *b = &net->w.block[i];
 		const struct hmr2_packed_block *p = &net->block[i];
@@ -132,9 +141,9 @@ hmr2_backbone(struct hmr_hmr2 *net, unsigned thread)
 
 			hmr2_norm(&b->norm1, 1e-6f, net->x + r * dim, n, dim, num,
 				  &net->a, r);
-			hmr2_product(&p->qkv, &net->a, r, n,
-				     half ? HMR2_STORE_BF16 : HMR2_STORE, (uint8_t *)qkv +
-				     r * net->ld_qkv * (half ? 2 : 4), net->ld_qkv);
+			product(&p->qkv, &net->a, r, n,
+				half ? HMR2_STORE_BF16 : HMR2_STORE, (uint8_t *)qkv +
+				r * net->ld_qkv * (half ? 2 : 4), net->ld_qkv, s);
 		}
 		hmr2_pool_wait(net->pool);
 		attend(net, s, qkv, num, from, to - from);

@@ -11,7 +11,7 @@
 
 #include "hmr2/hmr2_simd.h"
 
-#define K_BLOCK 1280u		/* words: a chunk of rows stays in the L2 cache */
+#define K_BLOCK 1280u		/* words */
 
 size_t
 hmr2_words(enum hmr2_num num, uint32_t width)

@@ -19,7 +19,7 @@
 
 #define HMR2_ROWS 6u		/* of a tile */
 #define HMR2_PANEL 64u		/* outputs of a panel */
-#define HMR2_CHUNK 96u		/* rows that share the inner caches */
+#define HMR2_CHUNK 192u		/* rows that weights are read once for: a person */
 
 enum hmr2_num { HMR2_F32, HMR2_BF16, HMR2_INT8 };
 
@@ -62,6 +62,12 @@ enum hmr2_mode {
  * six, at most HMR2_CHUNK for speed. */
 void hmr2_product(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row,
 		  size_t rows, enum hmr2_mode mode, void *c, size_t ld);
+/* The same with fewer multiplications. rows: a multiple of twelve, which always
+ * meet the same partner; at most HMR2_CHUNK. work: 64-aligned, of the widest input. */
+bool hmr2_strassen_fits(const struct hmr2_packed *w, size_t rows, enum hmr2_mode mode);
+size_t hmr2_strassen_bytes(uint32_t in);
+void hmr2_strassen(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row,
+		   size_t rows, enum hmr2_mode mode, float *c, size_t ld, void *work);
 
 /* out rows = layer norm of x [rows][width] as num. */
 void hmr2_norm(const struct hmr2_norm *n, float eps, const float *x, size_t rows,

@@ -88,6 +88,8 @@ plan_backbone(struct hmr_hmr2 *n, struct room *r)
 		s->hidden_q = take_rows(r, HMR2_CHUNK, hmr2_words(HMR2_INT8, d->mlp));
 		s->mixed = take(r, HMR2_CHUNK * (size_t)d->dim * 4);
 		s->attend = take(r, hmr2_attend_bytes(d->dim / d->heads));
+		s->strassen = take(r, hmr2_strassen_bytes((uint32_t)most(d->mlp,
+			most(d->dim, HMR_HMR2_PATCH))));
 	}
 }
 

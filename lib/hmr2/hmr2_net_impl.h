@@ -14,10 +14,10 @@ struct hmr2_packed_block {
 };
 
 struct hmr2_scratch {			/* of one thread */
-	void *hidden;			/* [96][ld_hidden] of fc1, f32 or bf16 */
+	void *hidden;			/* [HMR2_CHUNK][ld_hidden] of fc1, f32 or bf16 */
 	struct hmr2_rows hidden_q;	/* the same in 8 bit */
-	float *mixed;			/* [96][dim] attention's result, INT8 only */
-	void *attend;
+	float *mixed;			/* [HMR2_CHUNK][dim] attention's result, INT8 only */
+	void *attend, *strassen;
 	float *a;			/* [max][widest of the decoder] */
 	float *z;			/* [2][dim] and 192 */
 };
