@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# HMR2.0's network at full size with random weights: seconds per person, memory
-# and start-up of f32, bf16 and int8, against ONNX Runtime (f32, the backbone as
-# one graph; ours includes the decoder). Wants an idle machine, 12 GB of disk in
-# $TMPDIR, python3-numpy, and node with npm; HMR_ORT=0 leaves ONNX Runtime out.
+# HMR2.0's network at full size with random weights: seconds per person and memory
+# of f32, bf16 and int8, against ONNX Runtime (f32, the backbone as one graph; ours
+# includes the decoder), all of them in turn. Wants an idle machine, 12 GB of disk
+# in $TMPDIR, 9 GB of memory, python3-numpy, and node with npm; HMR_ORT=0 leaves
+# ONNX Runtime out.
 #
 #	bench/hmr2.sh [depth]		# 32 blocks
 set -eu
@@ -21,8 +22,7 @@ py=/usr/bin/python3
 
 # shellcheck disable=SC2046
 ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -O2 -I"$root/lib" -o hmr2_time \
-    "$root/bench/hmr2_time.c" -Wl,--start-group "$bin"/lib/libhmr-hmr2.a \
-    "$bin"/lib/libhmr-nn.a "$bin"/lib/libhmr-import.a "$bin"/lib/libhmr-base.a \
+    "$root/bench/hmr2_time.c" -Wl,--start-group "$bin"/lib/libhmr-*.a \
     -Wl,--end-group -ldnnl -fopenmp \
     $(pkg-config --libs libzip zlib libcjson nettle) -lm -lpthread
 [ -f random.ckpt ] || "$root/bench/hmr2_checkpoint.py" --depth "$depth" \
@@ -34,10 +34,9 @@ done
 if [ "${HMR_ORT:-1}" != 0 ] && [ ! -d node_modules/onnxruntime-node ]; then
 	npm install --silent --ignore-scripts onnxruntime-node
 fi
-for batch in 1 4; do
-	[ "${HMR_ORT:-1}" = 0 ] ||
-	    node "$root/bench/hmr2_ort.js" vit.onnx "$threads" $batch "$runs"
-	for p in f32 bf16 int8; do
-		./hmr2_time $p.safetensors "$threads" $batch "$runs"
-	done
-done
+set -- f32="./hmr2_time f32.safetensors $threads 4" \
+    bf16="./hmr2_time bf16.safetensors $threads 4" \
+    int8="./hmr2_time int8.safetensors $threads 4"
+[ "${HMR_ORT:-1}" = 0 ] || set -- \
+    ort="node $root/bench/hmr2_ort.js vit.onnx $threads 4" "$@"
+"$root/bench/hmr2_run.py" "$runs" 1,4 "$@"

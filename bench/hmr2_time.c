@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times HMR2's network on crops of noise: hmr2_time MODEL THREADS BATCH RUNS
- * [f32|bf16|int8]. Prints seconds per person of each run, wall and CPU, then
- * their medians, the time to load, and peak memory. Built by hmr2.sh.
+ * Times HMR2's network on crops of noise: hmr2_time MODEL THREADS MOST
+ * [f32|bf16|int8]. Prints how long loading took; then, for each line with a number of
+ * people up to MOST, the seconds of one run: wall and CPU; at the end peak
+ * memory. Driven by hmr2_run.py.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,24 @@ now(clockid_t clock)
 }
 
 static int
-rising(const void *a, const void *b)
+times(struct hmr_hmr2 *n, unsigned most, const float *crops, struct hmr_hmr2_result *r)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	struct hmr_err e = { 0 };
+	struct rusage u;
+	unsigned people;
 
-	return x < y ? -1 : x > y;
+	while (scanf("%u", &people) == 1 && people && people <= most) {
+		double w = now(CLOCK_MONOTONIC), c = now(CLOCK_PROCESS_CPUTIME_ID);
+
+		if (hmr_hmr2_run(n, crops, people, r, &e))
+			return 1;
+		printf("%.4f %.4f\n", now(CLOCK_MONOTONIC) - w,
+		       now(CLOCK_PROCESS_CPUTIME_ID) - c);
+		fflush(stdout);
+	}
+	getrusage(RUSAGE_SELF, &u);
+	printf("%ld\n", u.ru_maxrss);
+	return 0;
 }
 
 int
@@ -36,50 +50,36 @@ main(int argc, char **argv)
 	struct hmr_hmr2_result *r;
 	struct hmr_hmr2 *n;
 	struct hmr_err e = { 0 };
-	struct rusage u;
-	double start = now(CLOCK_MONOTONIC), wall[100], cpu[100];
-	unsigned batch, runs;
+	double start = now(CLOCK_MONOTONIC);
+	unsigned most;
 	float *crops;
 	uint32_t seed = 1;
+	int fail;
 
-	if (argc < 5) {
-		fprintf(stderr, "usage: hmr2_time model threads batch runs [precision]\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: hmr2_time model threads most [precision]\n");
 		return 2;
 	}
 	o.threads = (unsigned)atoi(argv[2]);
-	o.max_people = batch = (unsigned)atoi(argv[3]);
-	runs = (unsigned)atoi(argv[4]) < 100 ? (unsigned)atoi(argv[4]) : 100;
-	if (argc > 5)
-		o.precision = argv[5][0] == 'f' ? HMR_PRECISION_F32 : argv[5][0] == 'b' ?
+	o.max_people = most = (unsigned)atoi(argv[3]);
+	if (argc > 4)
+		o.precision = argv[4][0] == 'f' ? HMR_PRECISION_F32 : argv[4][0] == 'b' ?
 			HMR_PRECISION_BF16 : HMR_PRECISION_INT8;
-	crops = malloc(batch * HMR_HMR2_PIXELS * sizeof(*crops));
-	r = malloc(batch * sizeof(*r));
+	crops = malloc(most * HMR_HMR2_PIXELS * sizeof(*crops));
+	r = malloc(most * sizeof(*r));
 	if (!crops || !r)
 		return 1;
-	for (size_t i = 0; i < batch * (size_t)HMR_HMR2_PIXELS; i++)
+	for (size_t i = 0; i < most * (size_t)HMR_HMR2_PIXELS; i++)
 		crops[i] = (float)((seed = seed * 1664525 + 1013904223) >> 8) / 0x1p22f - 2;
 	if (hmr_hmr2_new(&n, argv[1], &o, &e)) {
 		fprintf(stderr, "hmr2_time: %s\n", e.msg);
 		return 1;
 	}
-	printf("%s, %u threads, batch %u: loaded in %.2f s\n", hmr_hmr2_precision(n),
-	       o.threads, batch, now(CLOCK_MONOTONIC) - start);
-	for (unsigned i = 0; i <= runs; i++) {		/* the first is a warm-up */
-		double w = now(CLOCK_MONOTONIC), c = now(CLOCK_PROCESS_CPUTIME_ID);
-
-		if (hmr_hmr2_run(n, crops, batch, r, &e))
-			return 1;
-		if (i) {
-			wall[i - 1] = (now(CLOCK_MONOTONIC) - w) / batch;
-			cpu[i - 1] = (now(CLOCK_PROCESS_CPUTIME_ID) - c) / batch;
-		}
-	}
-	qsort(wall, runs, sizeof(*wall), rising);
-	qsort(cpu, runs, sizeof(*cpu), rising);
-	getrusage(RUSAGE_SELF, &u);
-	printf("seconds per person: median %.4f, least %.4f; CPU median %.4f, least %.4f; "
-	       "peak %.0f MB\n", wall[runs / 2], wall[0], cpu[runs / 2], cpu[0],
-	       (double)u.ru_maxrss / 1000);
+	printf("%.2f\n", now(CLOCK_MONOTONIC) - start);
+	fflush(stdout);
+	fail = times(n, most, crops, r);
 	hmr_hmr2_free(n);
-	return 0;
+	free(crops);
+	free(r);
+	return fail;
 }
