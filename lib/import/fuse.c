@@ -92,6 +92,7 @@ fold_bias(struct hmr_build *b, uint32_t i, const uint32_t *uses)
 	p->n_in = 3;
 	p->act = n->act;
 	p->alpha = n->alpha;
+	p->beta = n->beta;
 	take_over(b, p, i);
 	return true;
 }
@@ -108,6 +109,7 @@ fold_act(struct hmr_build *b, uint32_t i, const uint32_t *uses)
 		return;
 	p->act = n->act;
 	p->alpha = n->alpha;
+	p->beta = n->beta;
 	take_over(b, p, i);
 }
 

@@ -328,6 +328,17 @@ invert(struct ox *t, const struct ox_node *n)
 	return inverted(t, n, n->in[0]);
 }
 
+/* One of two truth values is not like the other. */
+static enum hmr_status
+exclusive(struct ox *t, const struct ox_node *n)
+{
+	struct ox_view same;
+	enum hmr_status st;
+
+	st = ox_emit_binary(t, n, HMR_OP_EQUAL, n->in[0], n->in[1], &same);
+	return st ? st : inverted(t, n, &same);
+}
+
 /* Greater, and the two with Equal as the inverse of the other. */
 static enum hmr_status
 compare(struct ox *t, const struct ox_node *n)
@@ -420,7 +431,7 @@ where(struct ox *t, const struct ox_node *n)
 static const struct { const char *op; ox_lower_fn *lower; uint8_t least, most; } ops[] = {
 	{ "Identity", alias, 1, 1 }, { "Dropout", alias, 1, 3 }, { "Cast", cast, 1, 1 },
 	{ "Clip", clip, 1, 3 }, { "Neg", negate, 1, 1 }, { "Reciprocal", reciprocal, 1, 1 },
-	{ "Not", invert, 1, 1 }, { "Greater", compare, 2, 2 },
+	{ "Not", invert, 1, 1 }, { "Xor", exclusive, 2, 2 }, { "Greater", compare, 2, 2 },
 	{ "GreaterOrEqual", compare, 2, 2 }, { "LessOrEqual", compare, 2, 2 },
 	{ "Mod", modulo, 2, 2 }, { "Where", where, 3, 3 },
 	{ "Conv", ox_conv, 2, 3 }, { "ConvTranspose", ox_conv_transpose, 2, 3 },
