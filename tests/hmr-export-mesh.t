@@ -66,7 +66,7 @@ def flat(vt, ft, f, people):
         (a, b), (c, d), (e, g) = (vt[i] for i in t)
         assert (c - a) * (g - b) > (d - b) * (e - a), "laid flat it shows its front"
     each = len(vt) // max(people, 1)
-    assert vt == vt[:each] * people and (each > 7282 or not people)
+    assert vt == vt[:each] * people and (each > 7522 or not people)
 def ply(name):
     data = open(name, "rb").read()
     head, _, rest = data.partition(b"end_header\n")
@@ -89,7 +89,7 @@ def ply(name):
 def read(name):
     return obj(name) if name.endswith(".obj") else ply(name)
 def check(v, c, n, f, o):
-    assert len(v) == len(n) == len(c) and len(v) % 7282 == 0 and len(f) == 14560 * (len(v) // 7282)
+    assert len(v) == len(n) == len(c) and len(v) % 7522 == 0 and len(f) == 15040 * (len(v) // 7522)
     assert all(abs(math.hypot(*x) - 1) < 1e-5 for x in n), "normals have length 1"
     edges = {}
     for t in f:
@@ -105,7 +105,7 @@ def check(v, c, n, f, o):
         x = [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
         volume += sum(a[k] * x[k] for k in range(3)) / 6
         agree += sum(x[k] * sum(n[i][k] for i in t) for k in range(3)) > 0
-    assert 0.05 * len(v) / 7282 < volume < 0.12 * len(v) / 7282, volume
+    assert 0.05 * len(v) / 7522 < volume < 0.12 * len(v) / 7522, volume
     assert agree > 0.99 * len(f), "normals point out"
     print("good")
 what, meshes = sys.argv[1], [read(x) for x in sys.argv[2:]]

@@ -13,7 +13,9 @@
 #include "body/body.h"
 
 #define MAN_TORSO_COLS 40	/* from the front (0) by the left (10) and back (20) */
-#define MAN_TORSO_ROWS 57	/* from the hips to the crown */
+#define MAN_TORSO_ROWS 63	/* from the hips to the crown */
+#define MAN_FACE_ROW 38		/* rows of the face lie closer: 3 to 2 of the table, */
+#define MAN_FACE_END 56		/* up to here */
 #define MAN_ARM_COLS 20
 #define MAN_ARM_ROWS 35		/* row 0 is the hole in the torso */
 #define MAN_LEG_COLS 28

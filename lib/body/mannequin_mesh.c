@@ -436,7 +436,7 @@ freedom(const struct man *m, uint32_t v)
 	case MAN_PART_HAND:
 		return 0.25;
 	case MAN_PART_HEAD:
-		return m->row[v] > 52 ? 0.8 : 0.2;
+		return m->row[v] > 58 ? 0.8 : 0.2;
 	default:
 		return 0.1;
 	}
