@@ -319,6 +319,18 @@ hmr_pickle_root(const struct hmr_pickle *k)
 	return k->root;
 }
 
+size_t
+hmr_pickle_bytes(const struct hmr_pickle *k)
+{
+	return (size_t)(k->in.at - k->start);
+}
+
+const struct hmr_pk *
+hmr_pickle_persistent(const struct hmr_pickle *k)
+{
+	return k->persistent;
+}
+
 bool
 hmr_pk_is_string(const struct hmr_pk *v)
 {

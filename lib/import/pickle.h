@@ -44,7 +44,10 @@ struct hmr_pk {
 			struct hmr_pk *latin1;	/* its bytes, where asked for */
 		} s;
 		struct hmr_pk **item;
-		struct hmr_pk *id;	/* PERSISTENT */
+		struct {		/* PERSISTENT */
+			struct hmr_pk *id;
+			const struct hmr_pk *before;	/* the one before, or NULL */
+		};
 		struct {		/* OBJECT; any may be NULL but cls */
 			struct hmr_pk *cls, *args, *state;
 			struct hmr_pk *list, *dict;	/* appended, set */
@@ -60,6 +63,9 @@ hmr_pickle_parse(struct hmr_pickle **out, const uint8_t *p, size_t n,
 		 struct hmr_err *e);
 void hmr_pickle_free(struct hmr_pickle *k);
 const struct hmr_pk *hmr_pickle_root(const struct hmr_pickle *k);
+size_t hmr_pickle_bytes(const struct hmr_pickle *k);	/* up to its STOP */
+/* The last PERSISTENT of all; NULL: there is none. */
+const struct hmr_pk *hmr_pickle_persistent(const struct hmr_pickle *k);
 
 /* The value of a key of a dict, or of an object that things were set in
  * (OrderedDict, configurations). The last of equal keys. NULL: none, or v is

@@ -23,6 +23,7 @@ struct hmr_pickle {
 	struct hmr_pk **memo;		/* [cap_memo], NULL where not set */
 	uint32_t n_memo, cap_memo;	/* n_memo: for MEMOIZE */
 	struct hmr_pk *root;
+	const struct hmr_pk *persistent;	/* the last so far */
 	struct hmr_pk none, yes, no;
 	struct hmr_err *e;
 };

@@ -298,6 +298,8 @@ persistent(struct hmr_pickle *k, uint8_t op)
 	if ((st = pk_pop(k, &id)) || (st = pk_push_new(k, HMR_PK_PERSISTENT, &v)))
 		return st;
 	v->id = id;
+	v->before = k->persistent;
+	k->persistent = v;
 	return HMR_OK;
 }
 

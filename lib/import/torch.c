@@ -1,35 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PyTorch's zip container and the tensors its pickle describes. A tensor is
+ * PyTorch's containers and the tensors their pickle describes. A tensor is
  * _rebuild_tensor_v2(persistent ("storage", type, key, device, count), offset,
  * size, stride, …), perhaps wrapped as a parameter or with a Python type.
  */
-#include "import/torch.h"
+#include "import/torch_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "import/names.h"
-#include "import/pickle.h"
 #include "import/safetensors.h"
-#include "import/zip.h"
 #include "nn/half.h"
 
 #define WRAPS_MAX 4	/* parameter of a typed tensor of … */
 #define NAME_MAX_BYTES 256
-
-struct hmr_torch {
-	struct hmr_zip *zip;
-	uint8_t *bytes;			/* data.pkl */
-	struct hmr_pickle *pickle;
-	char root[256];			/* "archive/" */
-	struct hmr_torch_tensor *t;
-	uint32_t n;
-	char *text;			/* names and storage keys */
-	struct hmr_names names;
-};
 
 static const struct {
 	const char *storage, *dtype;
@@ -47,9 +33,8 @@ static const struct {
 	[HMR_TORCH_BOOL] = { "BoolStorage", "bool", 1 },
 };
 
-/* The part of a GLOBAL after its module. */
-static bool
-named(const struct hmr_pk *v, const char *name)
+bool
+torch_named(const struct hmr_pk *v, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -62,9 +47,25 @@ static enum hmr_torch_type
 type_of(const struct hmr_pk *v)
 {
 	for (int i = 0; i < HMR_TORCH_OTHER; i++)
-		if (named(v, types[i].storage) || named(v, types[i].dtype))
+		if (torch_named(v, types[i].storage) || torch_named(v, types[i].dtype))
 			return (enum hmr_torch_type)i;
 	return HMR_TORCH_OTHER;
+}
+
+uint8_t
+torch_unit(const struct hmr_pk *cls)
+{
+	static const struct { const char *name; uint8_t size; } others[] = {
+		{ "ComplexFloatStorage", 8 }, { "ComplexDoubleStorage", 16 },
+		{ "QInt8Storage", 1 }, { "QUInt8Storage", 1 }, { "QInt32Storage", 4 } };
+	enum hmr_torch_type type = type_of(cls);
+
+	if (type != HMR_TORCH_OTHER)
+		return types[type].size;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (torch_named(cls, others[i].name))
+			return others[i].size;
+	return 0;
 }
 
 /* The arguments of _rebuild_tensor*, or NULL: v is no tensor. */
@@ -74,17 +75,17 @@ rebuild(const struct hmr_pk *v, bool *v3)
 	for (int i = 0; i < WRAPS_MAX && v && v->kind == HMR_PK_OBJECT; i++) {
 		const struct hmr_pk *f = v->o.cls;
 
-		*v3 = named(f, "_rebuild_tensor_v3");
-		if (*v3 || named(f, "_rebuild_tensor_v2") || named(f, "_rebuild_tensor"))
+		*v3 = torch_named(f, "_rebuild_tensor_v3");
+		if (*v3 || torch_named(f, "_rebuild_tensor_v2") || torch_named(f, "_rebuild_tensor"))
 			return v->o.args;
-		if (named(f, "_rebuild_parameter") ||
-		    named(f, "_rebuild_parameter_with_state"))
+		if (torch_named(f, "_rebuild_parameter") ||
+		    torch_named(f, "_rebuild_parameter_with_state"))
 			v = hmr_pk_at(v->o.args, 0);
-		else if (named(f, "_rebuild_from_type_v2")) {
+		else if (torch_named(f, "_rebuild_from_type_v2")) {
 			const struct hmr_pk *a = hmr_pk_at(v->o.args, 2);
 
-			*v3 = named(hmr_pk_at(v->o.args, 0), "_rebuild_tensor_v3");
-			return named(hmr_pk_at(v->o.args, 0), "_rebuild_tensor_v2") ||
+			*v3 = torch_named(hmr_pk_at(v->o.args, 0), "_rebuild_tensor_v3");
+			return torch_named(hmr_pk_at(v->o.args, 0), "_rebuild_tensor_v2") ||
 			       *v3 ? a : NULL;
 		} else
 			return NULL;
@@ -249,7 +250,7 @@ find_root(struct hmr_torch *t, int64_t *pkl, struct hmr_err *e)
 }
 
 static enum hmr_status
-load(struct hmr_torch *t, struct hmr_err *e)
+load_zip(struct hmr_torch *t, struct hmr_err *e)
 {
 	enum hmr_status st;
 	int64_t pkl;
@@ -257,11 +258,18 @@ load(struct hmr_torch *t, struct hmr_err *e)
 
 	if ((st = find_root(t, &pkl, e)) ||
 	    (st = hmr_zip_load(t->zip, (uint64_t)pkl, HMR_TORCH_PICKLE_MAX, &t->bytes,
-			       &n, e)) ||
-	    (st = hmr_pickle_parse(&t->pickle, t->bytes, n, e)))
+			       &n, e)))
 		return st;
-	st = read_tensors(t, e);
-	hmr_pickle_free(t->pickle);	/* everything needed was copied */
+	return hmr_pickle_parse(&t->pickle, t->bytes, n, e);
+}
+
+/* The tensors of the pickle, of which everything needed is copied. */
+static enum hmr_status
+list(struct hmr_torch *t, struct hmr_err *e)
+{
+	enum hmr_status st = read_tensors(t, e);
+
+	hmr_pickle_free(t->pickle);
 	t->pickle = NULL;
 	free(t->bytes);
 	t->bytes = NULL;
@@ -277,14 +285,25 @@ hmr_torch_open(struct hmr_torch **out, const char *path, struct hmr_err *e)
 	*out = NULL;
 	if (!t)
 		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
-	if ((st = hmr_zip_open(&t->zip, path, e)) || (st = load(t, e))) {
-		if (t->zip)
-			hmr_fail_in(e, st, "%s", path);
-		hmr_torch_close(t);
-		return st;
+	if ((st = hmr_map_open(&t->map, path, e)))
+		goto fail;
+	if (torch_is_legacy(t->map.data, t->map.n)) {
+		st = torch_legacy_load(t, t->map.data, t->map.n, e);
+	} else {
+		hmr_map_close(&t->map);
+		if ((st = hmr_zip_open(&t->zip, path, e)))
+			goto fail;
+		st = load_zip(t, e);
+	}
+	if (st || (st = list(t, e))) {
+		hmr_fail_in(e, st, "%s", path);
+		goto fail;
 	}
 	*out = t;
 	return HMR_OK;
+fail:
+	hmr_torch_close(t);
+	return st;
 }
 
 enum hmr_status
@@ -297,7 +316,11 @@ hmr_torch_parse(struct hmr_torch **out, const uint8_t *p, size_t n,
 	*out = NULL;
 	if (!t)
 		return hmr_fail(e, HMR_E_NOMEM, "checkpoint");
-	if ((st = hmr_zip_parse(&t->zip, p, n, e)) || (st = load(t, e))) {
+	if (torch_is_legacy(p, n))
+		st = torch_legacy_load(t, p, n, e);
+	else if (!(st = hmr_zip_parse(&t->zip, p, n, e)))
+		st = load_zip(t, e);
+	if (st || (st = list(t, e))) {
 		hmr_torch_close(t);
 		return st;
 	}
@@ -311,6 +334,10 @@ hmr_torch_close(struct hmr_torch *t)
 	if (!t)
 		return;
 	hmr_zip_close(t->zip);
+	hmr_map_close(&t->map);
+	free(t->storage);
+	free(t->keys);
+	hmr_names_release(&t->storages);
 	hmr_pickle_free(t->pickle);
 	hmr_names_release(&t->names);
 	free(t->bytes);
@@ -396,16 +423,31 @@ gather(const struct hmr_torch_tensor *x, const uint8_t *p, size_t count, float *
 	}
 }
 
+/* A tensor's bytes of the archive, to the heap. */
+static enum hmr_status
+read_zip(struct hmr_torch *t, const struct hmr_torch_tensor *x, uint64_t at, size_t n,
+	 uint8_t **out, struct hmr_err *e)
+{
+	char name[sizeof(t->root) + 256];
+	int64_t i;
+
+	snprintf(name, sizeof(name), "%sdata/%.200s", t->root, x->storage);
+	if ((i = hmr_zip_find(t->zip, name)) < 0)
+		return hmr_fail(e, HMR_E_FORMAT, "no %.200s in the checkpoint", name);
+	if (!(*out = malloc(n + 1)))
+		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
+	return hmr_zip_read(t->zip, (uint64_t)i, at, *out, n, e);
+}
+
 enum hmr_status
 hmr_torch_read(struct hmr_torch *t, const struct hmr_torch_tensor *x, float *out,
 	       struct hmr_err *e)
 {
-	char name[sizeof(t->root) + 256];
 	size_t size, count, bytes;
+	uint8_t *buf = NULL;
+	const uint8_t *p;
 	enum hmr_status st;
 	uint64_t span;
-	uint8_t *buf;
-	int64_t i;
 
 	if (x->type == HMR_TORCH_OTHER)
 		return hmr_fail(e, HMR_E_VERSION, "%.120s: element type is not read",
@@ -413,18 +455,17 @@ hmr_torch_read(struct hmr_torch *t, const struct hmr_torch_tensor *x, float *out
 	size = types[x->type].size;
 	if (!extent(x, &count, &span) || span * size > HMR_TORCH_TENSOR_MAX)
 		return hmr_fail(e, HMR_E_LIMIT, "%.120s: too large", x->name);
-	snprintf(name, sizeof(name), "%sdata/%.200s", t->root, x->storage);
-	if ((i = hmr_zip_find(t->zip, name)) < 0)
-		return hmr_fail(e, HMR_E_FORMAT, "%.120s: no %.200s in the checkpoint",
-				x->name, name);
 	bytes = (size_t)span * size;
-	if (!(buf = malloc(bytes + 1)))
-		return hmr_fail(e, HMR_E_NOMEM, "%.120s", x->name);
-	st = hmr_zip_read(t->zip, (uint64_t)i, x->offset * size, buf, bytes, e);
+	if (t->storage) {
+		st = torch_legacy_at(t, x->storage, x->offset * size, bytes, &p, e);
+	} else {
+		st = read_zip(t, x, x->offset * size, bytes, &buf, e);
+		p = buf;
+	}
 	if (st)
 		hmr_fail_in(e, st, "%.120s", x->name);
 	else
-		gather(x, buf, count, out);
+		gather(x, p, count, out);
 	free(buf);
 	return st;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PyTorch checkpoints (torch.save since 1.6: a zip with data.pkl and one blob a
- * storage). Only the tensors of the state_dict, or of a plain dict of tensors,
- * are looked at; everything else in the file stays an inert object. Storages are
- * read when a tensor is, so memory is that of one tensor's extent.
+ * PyTorch checkpoints: torch.save since 1.6, a zip with data.pkl and one blob a
+ * storage, or before, pickles and storages in a row. Only the tensors of the
+ * state_dict, or of a plain dict of tensors, are looked at; everything else in the
+ * file stays an inert object. Storages are read when a tensor is, so memory is that
+ * of one tensor's extent.
  */
 #ifndef HMR_TORCH_H
 #define HMR_TORCH_H

@@ -70,7 +70,7 @@ wrap(const uint8_t *data, size_t n)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	if (n > 4 && !memcmp(data, "PK", 2))
+	if (n > 4 && (!memcmp(data, "PK", 2) || data[0] == 0x80))	/* or the old form */
 		read_all(data, n);
 	else
 		wrap(data, n);

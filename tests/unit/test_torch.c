@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PyTorch checkpoints: element types, strides, shared storages, wrapped tensors,
- * deflated and zip64 archives, foreign objects, and what broken ones get. The
- * archives are made here; the oracle's is read where it is.
+ * deflated and zip64 archives, the form before 1.6, foreign objects, and what
+ * broken ones get. The archives are made here, the old form by PyTorch
+ * (tests/oracle/hmr2/legacy.py); the oracle's is read where it is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,9 @@
 #include <cmocka.h>
 #include <zip.h>
 
+#include "import/safetensors.h"
 #include "import/torch.h"
+#include "torch_cases.h"
 
 struct blob { const char *name; const void *p; size_t n; };
 
@@ -228,6 +231,87 @@ test_damage(void **state)
 	free(p);
 }
 
+static void
+test_legacy(void **state)
+{
+	static const struct { const uint8_t *p; size_t n; } cases[] = {
+		{ legacy2, sizeof(legacy2) }, { legacy4, sizeof(legacy4) } };
+	struct hmr_torch *t;
+	struct hmr_err e = { 0 };
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		if (hmr_torch_parse(&t, cases[k].p, cases[k].n, &e))
+			fail_msg("%s", e.msg);
+		assert_int_equal(hmr_torch_count(t), 10);
+		expect(t, "half", (float[]){ 1, 2, 3, 4, 5, 6 }, 6);
+		expect(t, "turned", (float[]){ 1, 4, 2, 5, 3, 6 }, 6);
+		expect(t, "part", (float[]){ 5, 6 }, 2);
+		expect(t, "brain", (float[]){ 1, -3 }, 2);
+		expect(t, "double", (float[]){ 1.5f, -2.25f }, 2);
+		expect(t, "long", (float[]){ -7 }, 1);
+		expect(t, "bool", (float[]){ 0, 1 }, 2);
+		expect(t, "wrapped", (float[]){ 1, 2 }, 2);
+		expect(t, "empty", NULL, 0);
+		refuse(t, "complex", HMR_E_VERSION);
+		hmr_torch_close(t);
+	}
+}
+
+/* Every prefix is refused; a changed byte gives a status, never more; and what
+ * the head says is believed. */
+static void
+test_legacy_damage(void **state)
+{
+	static const char *const order = "little_endian";
+	struct hmr_torch *t;
+	struct hmr_err e = { 0 };
+	uint8_t *q;
+	float got[8];
+	size_t at = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(legacy2); i++) {
+		q = malloc(i ? i : 1);
+		memcpy(q, legacy2, i);
+		assert_int_not_equal(hmr_torch_parse(&t, q, i, NULL), HMR_OK);
+		free(q);
+	}
+	q = malloc(sizeof(legacy2));
+	for (size_t i = 0; i < sizeof(legacy2); i++) {
+		memcpy(q, legacy2, sizeof(legacy2));
+		q[i] ^= 0x55;
+		if (hmr_torch_parse(&t, q, sizeof(legacy2), NULL))
+			continue;
+		for (uint32_t j = 0; j < hmr_torch_count(t); j++) {
+			size_t count;
+
+			if (hmr_dims_count(&hmr_torch_at(t, j)->dims, &count) && count <= 8)
+				(void)!hmr_torch_read(t, hmr_torch_at(t, j), got, NULL);
+		}
+		hmr_torch_close(t);
+	}
+	memcpy(q, legacy2, sizeof(legacy2));
+	q[18] ^= 1;			/* 1001, after magic, PROTO and BININT2 */
+	assert_int_equal(hmr_torch_parse(&t, q, sizeof(legacy2), &e), HMR_E_VERSION);
+	assert_non_null(strstr(e.msg, "1001"));
+	memcpy(q, legacy2, sizeof(legacy2));
+	while (memcmp(q + at, order, strlen(order)) != 0)
+		at++;
+	while (q[at] != 0x88)		/* True */
+		at++;
+	q[at] = 0x89;
+	assert_int_equal(hmr_torch_parse(&t, q, sizeof(legacy2), &e), HMR_E_VERSION);
+	assert_non_null(strstr(e.msg, "big"));
+	memcpy(q, legacy2, sizeof(legacy2));
+	for (at = sizeof(legacy2) - 1; q[at] != '.'; at--)	/* the list of keys ends */
+		;
+	q[at + 7] = 1;			/* the first storage's count */
+	assert_int_equal(hmr_torch_parse(&t, q, sizeof(legacy2), &e), HMR_E_TRUNCATED);
+	assert_non_null(strstr(e.msg, "storage"));
+	free(q);
+}
+
 static char *
 oracle(void)
 {
@@ -267,9 +351,11 @@ main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_archives),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_legacy),
+		cmocka_unit_test(test_legacy_damage),
 		cmocka_unit_test(test_oracle),	/* last: left out without data */
 	};
 
-	return _cmocka_run_group_tests("torch", tests, access(oracle(), R_OK) ? 3 : 4,
+	return _cmocka_run_group_tests("torch", tests, access(oracle(), R_OK) ? 5 : 6,
 				       NULL, NULL);
 }
