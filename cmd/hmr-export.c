@@ -18,7 +18,7 @@
 static const char usage[] =
 	"hmr-export [-hqVv] [-j threads] [-m body] [-o path] [--all] "
 	"[--axes camera|y-up] [--crf n] [--fields list] [--frames list] "
-	"[--max-frame WxH] [--no-history] -f format [file]";
+	"[--max-frame WxH] [--no-history] [--surface full|light] -f format [file]";
 static const char help[] =
 	"  -f, --format=NAME       jsonl: JSON Lines, as hmr-assoc writes them\n"
 	"                          csv: one line per person and frame\n"
@@ -40,7 +40,8 @@ static const char help[] =
 	"      --fields=LIST       jsonl, csv: which fields of a person\n"
 	"      --frames=LIST       only these numbers, such as 10,200-300,400-\n"
 	"      --max-frame=WxH     refuse larger frames (default 8192x8192)\n"
-	"      --no-history        jsonl: leave this stage out of the header\n";
+	"      --no-history        jsonl: leave this stage out of the header\n"
+	"      --surface=NAME      obj, ply: full (default) or light, a coarser one\n";
 
 static struct export {
 	const struct hmr_export_format *format;
@@ -99,10 +100,21 @@ axes_of(const char *s)
 	hmr_usage_die("--axes: '%.60s' is neither camera nor y-up", s);
 }
 
+static enum hmr_export_surface
+surface_of(const char *s)
+{
+	if (!strcmp(s, "full"))
+		return HMR_EXPORT_SURFACE_FULL;
+	if (!strcmp(s, "light"))
+		return HMR_EXPORT_SURFACE_LIGHT;
+	hmr_usage_die("--surface: '%.60s' is neither full nor light", s);
+}
+
 static void
 parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 {
-	enum { ALL = 1, AXES, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY };
+	enum { ALL = 1, AXES, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY,
+	       SURFACE };
 	static const struct option table[] = {
 		HMR_COMMON_LONG,
 		{ "format", required_argument, NULL, 'f' },
@@ -116,6 +128,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 		{ "frames", required_argument, NULL, FRAMES },
 		{ "max-frame", required_argument, NULL, MAX_FRAME },
 		{ "no-history", no_argument, NULL, NO_HISTORY },
+		{ "surface", required_argument, NULL, SURFACE },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct hmr_err e = { 0 };
@@ -150,6 +163,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 			fo->max_frame = hmr_opt_frame("--max-frame", optarg);
 			break;
 		case NO_HISTORY: fo->no_history = true; break;
+		case SURFACE: s->o.surface = surface_of(optarg); break;
 		default: hmr_bad_option(argv);
 		}
 	}
@@ -177,8 +191,8 @@ check(const struct export *s, const struct hmr_filter_options *fo)
 		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
 	if ((s->o.fields || s->o.all) && !s->format->takes_fields)
 		hmr_usage_die("--fields and --all are for jsonl and csv");
-	if ((s->o.axes || s->o.body) && !s->format->meshes)
-		hmr_usage_die("--axes and -m are for obj and ply");
+	if ((s->o.axes || s->o.body || s->o.surface) && !s->format->meshes)
+		hmr_usage_die("--axes, --surface and -m are for obj and ply");
 	/* Opening the output would cut the input. */
 	if (!to_stdout && fo->in && !stat(fo->in, &a) && !stat(s->o.path, &b) &&
 	    S_ISREG(b.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)

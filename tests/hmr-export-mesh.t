@@ -66,30 +66,52 @@ def flat(vt, ft, f, people):
         (a, b), (c, d), (e, g) = (vt[i] for i in t)
         assert (c - a) * (g - b) > (d - b) * (e - a), "laid flat it shows its front"
     each = len(vt) // max(people, 1)
-    assert vt == vt[:each] * people and (each > 7522 or not people)
+    assert vt == vt[:each] * people and (each > 1882 or not people)
+def join(v, n, c, st, f, people):
+    """Undoes what seams do: within a person, what follows the body's vertices are copies of these."""
+    each = len(v) // max(people, 1)
+    own = next(n for n in (7522, 1882) if each >= n)
+    assert own < each and all(0 <= x <= 1 for p in st for x in p)
+    to = []
+    for p in range(people):
+        first = {}
+        for i in range(own):
+            first.setdefault(tuple(v[p * each + i] + n[p * each + i]), p * own + i)
+        assert len(first) == own
+        to += [p * own + i for i in range(own)]
+        to += [first[tuple(v[p * each + i] + n[p * each + i])] for i in range(own, each)]
+    assert st == st[:each] * people
+    keep = [p * each + i for p in range(people) for i in range(own)]
+    flat(st, f, [[to[i] for i in t] for t in f], people)
+    return [v[i] for i in keep], [n[i] for i in keep], [c[i] for i in keep], [[to[i] for i in t] for t in f]
 def ply(name):
     data = open(name, "rb").read()
     head, _, rest = data.partition(b"end_header\n")
     words = [l.split() for l in head.decode().split("\n")]
     assert words[0] == ["ply"] and words[1] == ["format", "binary_little_endian", "1.0"]
     count = {w[1]: int(w[2]) for w in words if w and w[0] == "element"}
-    assert [w[-1] for w in words if w and w[0] == "property"] == \
-        "x y z nx ny nz red green blue vertex_indices".split()
-    v, c, n, f = [], [], [], []
+    names = [w[-1] for w in words if w and w[0] == "property"]
+    places = "s" in names
+    assert names == ("x y z nx ny nz red green blue " + places * "s t " + "vertex_indices").split()
+    size = 27 + 8 * places
+    v, c, n, f, st = [], [], [], [], []
     for i in range(count["vertex"]):
-        x = struct.unpack_from("<6f3B", rest, 27 * i)
-        v.append(list(x[:3])); n.append(list(x[3:6])); c.append(list(x[6:]))
-    at = 27 * count["vertex"]
+        x = struct.unpack_from("<6f3B2f" if places else "<6f3B", rest, size * i)
+        v.append(list(x[:3])); n.append(list(x[3:6])); c.append(list(x[6:9])); st.append(list(x[9:]))
+    at = size * count["vertex"]
     for i in range(count["face"]):
         x = struct.unpack_from("<B3i", rest, at + 13 * i)
         assert x[0] == 3
         f.append(list(x[1:]))
     assert at + 13 * count["face"] == len(rest)
+    if places and v:
+        v, n, c, f = join(v, n, c, st, f, len(f) // (3760 if len(f) < 15040 else 15040))
     return v, c, n, f, []
 def read(name):
     return obj(name) if name.endswith(".obj") else ply(name)
 def check(v, c, n, f, o):
-    assert len(v) == len(n) == len(c) and len(v) % 7522 == 0 and len(f) == 15040 * (len(v) // 7522)
+    own = 1882 if len(v) < 7522 else 7522
+    assert len(v) == len(n) == len(c) and len(v) % own == 0 and len(f) == (2 * own - 4) * (len(v) // own)
     assert all(abs(math.hypot(*x) - 1) < 1e-5 for x in n), "normals have length 1"
     edges = {}
     for t in f:
@@ -105,7 +127,7 @@ def check(v, c, n, f, o):
         x = [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
         volume += sum(a[k] * x[k] for k in range(3)) / 6
         agree += sum(x[k] * sum(n[i][k] for i in t) for k in range(3)) > 0
-    assert 0.05 * len(v) / 7522 < volume < 0.12 * len(v) / 7522, volume
+    assert 0.05 * len(v) / own < volume < 0.12 * len(v) / own, volume
     assert agree > 0.99 * len(f), "normals point out"
     print("good")
 what, meshes = sys.argv[1], [read(x) for x in sys.argv[2:]]
@@ -143,6 +165,23 @@ expect 0 "--axes camera" hmr-export -f obj --axes camera -o axes tracks.jsonl
 is "$(mesh place axes/000004_003.obj)" "0.1 1.9 -0.3 1.5 19.8 20.5" "obj in camera axes"
 expect 0 "--axes y-up" hmr-export -f ply --axes y-up -o axes tracks.jsonl
 is "$(mesh place axes/000004_003.ply)" "0.1 1.9 -1.5 0.3 -20.5 -19.8" "ply with y up"
+
+# The light surface is the first vertices of the full one, with faces of its own.
+cat >light.py <<'EOF2'
+import sys
+full, light = sys.argv[1:]
+sys.argv = ["mesh.py", "none", full, light]
+exec(open("mesh.py").read())
+(v, c, *_), (w, d, *_) = meshes
+assert len(w) == 1882 and w == v[:1882] and d == c[:1882]
+print("first")
+EOF2
+for kind in obj ply; do
+	expect 0 "$kind: the light surface" hmr-export -f $kind --surface light -o light tracks.jsonl
+	is "$(mesh check light/000004_003.$kind)" good "$kind: counts, unit normals, closed, laid flat"
+	is "$(python3 light.py $kind/000004_003.$kind light/000004_003.$kind 2>&1 | tail -n 1)" first \
+		"$kind: the full one's first vertices"
+done
 
 expect 0 "a pattern of two" hmr-export -f obj -o 'two/%d-p%02d%%.obj' tracks.jsonl
 is "$(echo two/*)" "two/4-p01%.obj two/4-p03%.obj" "two numbers"
@@ -198,6 +237,8 @@ expect 2 "three numbers" hmr-export -f ply -o '%d%d%d.ply' tracks.jsonl
 expect 2 "another kind of number" hmr-export -f ply -o '%s.ply' tracks.jsonl
 expect 2 "--axes of nothing" hmr-export -f obj --axes z-up -o x tracks.jsonl
 expect 2 "--axes for csv" hmr-export -f csv --axes camera tracks.jsonl
+expect 2 "--surface of nothing" hmr-export -f obj --surface coarse -o x tracks.jsonl
+expect 2 "--surface for csv" hmr-export -f csv --surface light tracks.jsonl
 expect 2 "-m for png" hmr-export -f png -m mannequin -o x tracks.jsonl
 sed 's/"body": "mannequin"/"body": "mannequin", "body_sha256": "0123456789"/' tracks.jsonl >other.jsonl
 fails 1 "another body" hmr-export -f obj -o other other.jsonl

@@ -200,6 +200,13 @@ read_uvs(struct hmr_body *b, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_MODEL, "body: tensor uv_faces: %u of %u faces",
 				n, b->faces);
 	b->uvs = (uint32_t)uvs;
+	if (!b->face_light || !hmr_safetensors_find(b->file, "uv_faces_light"))
+		return HMR_OK;
+	if ((st = faces(b, "uv_faces_light", b->uvs, &b->face_uv_light, &n, e)))
+		return st;
+	if (n != b->faces_light)
+		return hmr_fail(e, HMR_E_MODEL, "body: tensor uv_faces_light: %u of %u "
+				"faces", n, b->faces_light);
 	return HMR_OK;
 }
 
@@ -382,6 +389,7 @@ hmr_body_free(struct hmr_body *b)
 	free(b->face_light);
 	free(b->uv);
 	free(b->face_uv);
+	free(b->face_uv_light);
 	free(b->rest);
 	free(b->dir);
 	free(b->weight);
@@ -440,6 +448,12 @@ const uint32_t *
 hmr_body_light_face_list(const struct hmr_body *b)
 {
 	return b->face_light ? b->face_light : b->face;
+}
+
+const uint32_t *
+hmr_body_light_uv_face_list(const struct hmr_body *b)
+{
+	return b->face_light ? b->face_uv_light : b->face_uv;
 }
 
 const char *

@@ -47,6 +47,8 @@ const uint32_t *hmr_body_light_face_list(const struct hmr_body *b);
 uint32_t hmr_body_uvs(const struct hmr_body *b);
 const float (*hmr_body_uv_list(const struct hmr_body *b))[2];	/* 0..1, v upwards */
 const uint32_t *hmr_body_uv_face_list(const struct hmr_body *b);	/* [faces][3], as face_list */
+/* The same places at the corners of the light surface; NULL: none. */
+const uint32_t *hmr_body_light_uv_face_list(const struct hmr_body *b);
 const int *hmr_body_parents(const struct hmr_body *b);	/* [24], root -1 */
 const char *hmr_body_joint_name(int joint);		/* of 24 */
 const char *hmr_body_point_name(int point);		/* of 44 */

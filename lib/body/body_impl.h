@@ -30,6 +30,7 @@ struct hmr_body {
 	uint32_t uvs;			/* 0: none */
 	float *uv;			/* [uvs][2] */
 	uint32_t *face_uv;		/* [faces][3] */
+	uint32_t *face_uv_light;	/* [faces_light][3]; NULL: none */
 	int parent[HMR_BODY_JOINTS];
 	float *rest;			/* [verts][3] */
 	float *dir;			/* [10][verts][3] */

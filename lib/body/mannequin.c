@@ -129,6 +129,7 @@ put_uvs(struct file *f, const struct man *m)
 		for (int k = 0; k < 2; k++)
 			at = put(at, m->uv[i][k]);
 	put_faces(f, "uv_faces", m->quad_uv, m->quads);
+	put_faces(f, "uv_faces_light", m->quad_uv_light, m->quads_light);
 }
 
 static void
@@ -232,7 +233,7 @@ static uint8_t *
 encode(const struct man *m, size_t *n)
 {
 	struct file f = { .cap = (size_t)m->verts * (12 + 120 + 20) +
-			  (2 * (size_t)m->quads + m->quads_light) * 24 +
+			  2 * ((size_t)m->quads + m->quads_light) * 24 +
 			  (size_t)m->uvs * 8 + (size_t)m->bends * 116 + 65536 };
 	uint8_t *out;
 

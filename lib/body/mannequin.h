@@ -49,7 +49,9 @@ enum man_chart {
 	MAN_CHARTS = MAN_CHART_SIDED + MAN_CHARTS_SIDE
 };
 
-struct man_cell {		/* where a quad lies in its chart */
+/* Where a quad lies in its chart; a light one takes this cell and the next, both
+ * ways. Charts are cut at even rows and columns, so that light ones fit. */
+struct man_cell {
 	uint8_t chart, row, col;
 	int8_t side;		/* -1: seen from behind */
 };
@@ -66,9 +68,11 @@ struct man {
 	uint32_t quad[MAN_QUADS][4];		/* counter-clockwise from outside */
 	uint32_t quad_light[MAN_QUADS / 4][4];
 	struct man_cell cell[MAN_QUADS];	/* of each quad */
+	struct man_cell cell_light[MAN_QUADS / 4];
 	uint32_t uvs;
 	double uv[MAN_UVS][2];			/* 0..1, v upwards */
 	uint32_t quad_uv[MAN_QUADS][4];		/* like quad, of uv */
+	uint32_t quad_uv_light[MAN_QUADS / 4][4];
 	bool light[MAN_VERTS];			/* belongs to the light mesh too */
 	uint8_t part[MAN_VERTS];
 	int8_t side[MAN_VERTS];			/* 1 left, -1 right, 0 middle */

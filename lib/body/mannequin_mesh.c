@@ -80,11 +80,12 @@ thumb_hole(int row, int col)
 	       col < 10;
 }
 
-/* The last quad of the full mesh lies there in a chart. */
+/* The last quad of the full (step 1) or light mesh lies there in a chart. */
 static void
-cell(struct man *m, int chart, int side, int row, int col)
+cell(struct man *m, int step, int chart, int side, int row, int col)
 {
-	struct man_cell *c = &m->cell[m->quads - 1];
+	struct man_cell *c = step == 1 ? &m->cell[m->quads - 1] :
+		&m->cell_light[m->quads_light - 1];
 
 	c->chart = (uint8_t)(side < 0 ? chart + MAN_CHARTS_SIDE : chart);
 	c->row = (uint8_t)row;
@@ -110,11 +111,9 @@ tube(struct man *m, const struct grid *g, int side, bool (*hole)(int, int),
 				int d = (c + step) % g->cols, n = g->cols;
 				quad(m, step, side, g->id[r][c], g->id[r][d],
 				     g->id[r + step][d], g->id[r + step][c]);
-				if (step == 2)
-					continue;
 				bool after = r >= cut->split;
 				int seam = after ? cut->seam_after : cut->seam;
-				cell(m, cut->chart + after, side,
+				cell(m, step, cut->chart + after, side,
 				     after ? r - cut->split : r, (c + n - seam) % n);
 			}
 }
@@ -158,8 +157,7 @@ cap(struct man *m, const uint32_t *ring, int a, int b, int from,
 			for (int j = 0; j < b; j += step) {
 				quad(m, step, side, g[i][j], g[i + step][j],
 				     g[i + step][j + step], g[i][j + step]);
-				if (step == 1)
-					cell(m, chart, side, j, i);
+				cell(m, step, chart, side, j, i);
 			}
 }
 
@@ -202,7 +200,7 @@ torso(struct build *b)
 			}
 		}
 	/* cut along the back */
-	tube(m, g, 1, torso_hole, &(struct cut){ MAN_CHART_TRUNK, 20, 33, 20 });
+	tube(m, g, 1, torso_hole, &(struct cut){ MAN_CHART_TRUNK, 20, 34, 20 });
 	uint32_t first = m->verts;
 	cap(m, g->id[MAN_TORSO_ROWS - 1], 8, 12, 36, tip, 1, MAN_CHART_CROWN);
 	for (uint32_t v = first; v < m->verts; v++) {
@@ -252,7 +250,7 @@ finger(struct build *b, int side, int f, const uint32_t root[MAN_FINGER_COLS])
 					    MAN_PART_HAND, side, 35 + r);
 		}
 	/* cut towards the next finger */
-	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_FINGER + f, 7, 99, 0 });
+	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_FINGER + f, 6, 98, 0 });
 	man_finger_at(f, MAN_FINGER_ROWS - 1, 0, p);
 	man_finger_at(f, MAN_FINGER_ROWS - 1, 4, q);
 	man_finger_at(f, MAN_FINGER_ROWS - 2, 0, tip);
@@ -285,7 +283,7 @@ arm(struct build *b, int side)
 					    side, r);
 		}
 	/* cut along the underside, and along the edge of the little finger */
-	tube(b->m, g, side, thumb_hole, &(struct cut){ MAN_CHART_ARM, 14, 27, 19 });
+	tube(b->m, g, side, thumb_hole, &(struct cut){ MAN_CHART_ARM, 14, 28, 18 });
 	end = g->id[MAN_ARM_ROWS - 1];
 	web[0] = end[19];
 	web[4] = end[9];
@@ -335,7 +333,7 @@ leg(struct build *b, int side, const uint32_t crotch[MAN_CROTCH])
 					    side, r);
 		}
 	/* cut along the inside */
-	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_LEG, 4, 37, 4 });
+	tube(b->m, g, side, NULL, &(struct cut){ MAN_CHART_LEG, 4, 36, 4 });
 	tip[0] *= side;
 	cap(b->m, g->id[MAN_LEG_ROWS - 1], 8, 6, 22, tip, side, MAN_CHART_TOES);
 }

@@ -144,6 +144,28 @@ place(const struct chart *t, const struct man_cell *c, int row, int col,
 	out[1] = (t->at[1] + y) / side;
 }
 
+/* The places of a quad's corners, step cells from one to the next. */
+static void
+corners(struct man *m, struct layout *l, const struct man_cell *c, int step,
+	uint32_t out[4])
+{
+	struct chart *t = &l->chart[c->chart];
+
+	for (int k = 0; k < 4; k++) {
+		int at = corner(c, k);
+		int col = c->col + step * (at == 1 || at == 2);
+		int row = c->row + step * (at >= 2);
+		uint32_t *uv = &t->uv[row][col];
+		assert(row <= t->rows && col <= t->cols);
+		if (*uv == 0) {
+			assert(m->uvs < MAN_UVS);
+			place(t, c, row, col, l->side, m->uv[m->uvs]);
+			*uv = ++m->uvs;
+		}
+		out[k] = *uv - 1;
+	}
+}
+
 bool
 man_uvs(struct man *m)
 {
@@ -154,22 +176,10 @@ man_uvs(struct man *m)
 	measure(m, l);
 	pack(l);
 	m->uvs = 0;
-	for (uint32_t i = 0; i < m->quads; i++) {
-		const struct man_cell *c = &m->cell[i];
-		struct chart *t = &l->chart[c->chart];
-		for (int k = 0; k < 4; k++) {
-			int at = corner(c, k);
-			int col = c->col + (at == 1 || at == 2);
-			int row = c->row + (at >= 2);
-			uint32_t *uv = &t->uv[row][col];
-			if (*uv == 0) {
-				assert(m->uvs < MAN_UVS);
-				place(t, c, row, col, l->side, m->uv[m->uvs]);
-				*uv = ++m->uvs;
-			}
-			m->quad_uv[i][k] = *uv - 1;
-		}
-	}
+	for (uint32_t i = 0; i < m->quads; i++)
+		corners(m, l, &m->cell[i], 1, m->quad_uv[i]);
+	for (uint32_t i = 0; i < m->quads_light; i++)
+		corners(m, l, &m->cell_light[i], 2, m->quad_uv_light[i]);
 	free(l);
 	return true;
 }

@@ -24,6 +24,10 @@ enum hmr_export_axes {		/* of meshes */
 	HMR_EXPORT_AXES_Y_UP,		/* the same turned half about x */
 };
 
+enum hmr_export_surface {	/* of bodies that have two */
+	HMR_EXPORT_SURFACE_FULL = 0, HMR_EXPORT_SURFACE_LIGHT,
+};
+
 struct hmr_export_options {
 	const char *path;	/* NULL or "-": standard output */
 	uint32_t fields;	/* HMR_LINES_*; 0: the format's default */
@@ -33,6 +37,7 @@ struct hmr_export_options {
 	bool one;		/* exactly one frame will come (png, obj, ply) */
 	const char *body;	/* of meshes: name or path; NULL: as HEAD says */
 	enum hmr_export_axes axes;	/* of meshes */
+	enum hmr_export_surface surface;	/* of meshes */
 };
 
 struct hmr_export_format {
@@ -40,7 +45,7 @@ struct hmr_export_format {
 	const char *about;	/* for --help */
 	bool to_stdout;		/* may be written there */
 	bool takes_fields;	/* obeys fields and all */
-	bool meshes;		/* obeys body and axes */
+	bool meshes;		/* obeys body, axes and surface */
 	/* In this order: open, then for each segment head, frames and end, then
 	 * finish where all segments were complete; close always. Each may be
 	 * left out (NULL) but open, frame and close. */

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "export/export.h"
+#include "export/seams.h"
 #include "stream/tables.h"
 
 extern const struct hmr_export_format export_jsonl, export_csv, export_mot,
@@ -97,18 +98,16 @@ struct export_surface {		/* one person's */
 	uint8_t rgb[3];
 	char name[32];		/* "person_3" */
 	uint32_t base;		/* vertices of this file before this person's */
-	uint32_t uvs;		/* 0: none, and the next three mean nothing */
-	const float (*uv)[2];	/* [uvs] 0..1, v upwards */
-	const uint32_t *face_uv;	/* [faces][3] */
-	uint32_t base_uv;
+	const struct export_seams *seams;	/* places; slots 0: none */
+	uint32_t base_slot;	/* as base, of slots */
 };
 struct export_mesh_format {
 	const char *name, *ending;
 	bool y_up;		/* unless --axes says otherwise */
-	/* A file begins; all surfaces have as many vertices and faces as s. note:
-	 * a line on what it holds. */
+	/* A file begins; all surfaces have as many vertices and faces as s, which
+	 * has none yet. note: a line on what it holds. */
 	void (*begin)(struct export_text *t, const char *note, uint32_t people,
-		      uint32_t verts, uint32_t faces);
+		      const struct export_surface *s);
 	void (*surface)(struct export_text *t, const struct export_surface *s);
 	/* After all surfaces, for each again; NULL: nothing. No vertices then. */
 	void (*faces)(struct export_text *t, const struct export_surface *s);

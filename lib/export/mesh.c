@@ -20,7 +20,11 @@
 struct mesh {
 	const struct export_mesh_format *format;
 	const char *given;	/* body */
-	bool y_up;
+	bool y_up, want_light;
+	/* The surface that is written: the first vertices of the body's. */
+	uint32_t verts, faces;
+	const uint32_t *face;
+	struct export_seams seams;
 	struct export_names names;
 	struct hmr_atomic file;
 	struct export_text text;
@@ -52,6 +56,7 @@ export_mesh_close(void *ctx)
 		return;
 	free_pose(x);
 	hmr_body_free(x->body);
+	export_seams_release(&x->seams);
 	export_rows_release(&x->rows);
 	free(x->text.buf);
 	free(x);
@@ -71,6 +76,7 @@ export_mesh_open(void **out, const struct export_mesh_format *format,
 	x->given = o->body;
 	x->y_up = o->axes == HMR_EXPORT_AXES_FORMAT ? format->y_up :
 		  o->axes == HMR_EXPORT_AXES_Y_UP;
+	x->want_light = o->surface == HMR_EXPORT_SURFACE_LIGHT;
 	if ((st = export_names_set(&x->names, o, format->ending, 2, e)) ||
 	    (st = export_rows_init(&x->rows, true, e))) {
 		export_mesh_close(x);
@@ -78,6 +84,26 @@ export_mesh_open(void **out, const struct export_mesh_format *format,
 	}
 	*out = x;
 	return HMR_OK;
+}
+
+/* Which surface is written, and its places. */
+static enum hmr_status
+choose_surface(struct mesh *x, struct hmr_err *e)
+{
+	const struct hmr_body *b = x->body;
+	const uint32_t *face_uv = hmr_body_uv_face_list(b);
+
+	x->verts = hmr_body_vertices(b);
+	x->faces = hmr_body_faces(b);
+	x->face = hmr_body_face_list(b);
+	if (x->want_light) {
+		x->verts = hmr_body_light_vertices(b);
+		x->faces = hmr_body_light_faces(b);
+		x->face = hmr_body_light_face_list(b);
+		face_uv = hmr_body_light_uv_face_list(b);
+	}
+	return export_seams_make(&x->seams, x->verts, x->faces, x->face, face_uv,
+				 hmr_body_uvs(b), hmr_body_uv_list(b), e);
 }
 
 enum hmr_status
@@ -103,18 +129,17 @@ export_mesh_head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 	x->stored = malloc(v * STORED * sizeof(*x->stored));
 	if (!x->work || !x->vertex || !x->normal || !x->stored)
 		return hmr_fail(e, HMR_E_NOMEM, "%s: %zu vertices", x->format->name, v);
-	return HMR_OK;
+	return choose_surface(x, e);
 }
 
 /* Sums of the faces' normals, each as long as its face is large, at length 1. */
 static void
 find_normals(struct mesh *x)
 {
-	const uint32_t *f = hmr_body_face_list(x->body);
-	uint32_t verts = hmr_body_vertices(x->body);
+	const uint32_t *f = x->face;
 
-	memset(x->normal, 0, verts * sizeof(*x->normal));
-	for (uint32_t i = hmr_body_faces(x->body); i; i--, f += 3) {
+	memset(x->normal, 0, x->verts * sizeof(*x->normal));
+	for (uint32_t i = x->faces; i; i--, f += 3) {
 		const float *a = x->vertex[f[0]];
 		float p[3], q[3];
 
@@ -130,7 +155,7 @@ find_normals(struct mesh *x)
 			n[2] += p[0] * q[1] - p[1] * q[0];
 		}
 	}
-	for (uint32_t i = 0; i < verts; i++) {
+	for (uint32_t i = 0; i < x->verts; i++) {
 		float *n = x->normal[i];
 		float len = sqrtf(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
 
@@ -152,14 +177,14 @@ surface(struct mesh *x, const struct hmr_body_row *b)
 		posed = posed || b->pose[i / 9][i % 9] != 0;
 	if (slot < x->stored_rows)
 		memcpy(x->vertex, x->stored + (size_t)slot * verts,
-		       verts * sizeof(*x->vertex));
+		       x->verts * sizeof(*x->vertex));
 	else if (posed)
-		hmr_body_pose(x->body, x->work, b->pose, b->shape, x->vertex, NULL,
-			      NULL, NULL);
+		hmr_body_pose_vertices(x->body, x->work, b->pose, b->shape, x->vertex,
+				       x->verts);
 	else
 		return false;
 	find_normals(x);
-	for (uint32_t i = 0; i < verts; i++)
+	for (uint32_t i = 0; i < x->verts; i++)
 		for (int k = 0; k < 3; k++) {
 			float turn = x->y_up && k ? -1 : 1;
 
@@ -186,16 +211,14 @@ describe(const struct mesh *x, uint32_t i, uint32_t nth, struct export_surface *
 	uint32_t number;
 
 	chosen(x, i, &number);
-	s->verts = hmr_body_vertices(x->body);
-	s->faces = hmr_body_faces(x->body);
-	s->face = hmr_body_face_list(x->body);
+	s->verts = x->verts;
+	s->faces = x->faces;
+	s->face = x->face;
 	s->vertex = (const float (*)[3])x->vertex;
 	s->normal = (const float (*)[3])x->normal;
 	s->base = nth * s->verts;
-	s->uvs = hmr_body_uvs(x->body);
-	s->uv = hmr_body_uv_list(x->body);
-	s->face_uv = hmr_body_uv_face_list(x->body);
-	s->base_uv = nth * s->uvs;
+	s->seams = &x->seams;
+	s->base_slot = nth * x->seams.slots;
 	snprintf(s->name, sizeof(s->name), "person_%u", number);
 	if (x->rows.has_tracks)
 		hmr_palette_id(number, s->rgb);
@@ -209,15 +232,15 @@ write_people(struct mesh *x, const struct hmr_frame *f, const uint32_t *who,
 	     uint32_t n, struct hmr_err *e)
 {
 	struct export_text *t = &x->text;
-	struct export_surface s;
+	struct export_surface s = { .verts = x->verts, .faces = x->faces,
+				    .seams = &x->seams };
 	char note[120];
 
 	snprintf(note, sizeof(note), "frame %llu, %s, metres, camera at the origin",
 		 (unsigned long long)f->number, x->y_up ?
 		 "x right, y up, z towards the camera" :
 		 "x right, y down, z away from the camera");
-	x->format->begin(t, note, n, hmr_body_vertices(x->body),
-			 hmr_body_faces(x->body));
+	x->format->begin(t, note, n, &s);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!surface(x, &x->rows.bodies[x->rows.body_of[who[i]]]))
 			return hmr_fail(e, HMR_E_FORMAT, "%s needs poses, and the "
@@ -270,7 +293,7 @@ export_mesh_frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 	for (uint32_t i = 0; i < x->rows.n; i++)
 		if (chosen(x, i, &number))
 			who[n++] = i;
-	if (n && (uint64_t)n * hmr_body_vertices(x->body) > INT32_MAX)
+	if ((uint64_t)n * (x->verts + (uint64_t)x->seams.slots) > INT32_MAX)
 		return hmr_fail(e, HMR_E_LIMIT, "%s: %u people in one file",
 				x->format->name, n);
 	return write_file(x, f, who, n, 0, e);

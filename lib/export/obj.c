@@ -8,12 +8,11 @@
 #include "export/formats.h"
 
 static void
-begin(struct export_text *t, const char *note, uint32_t people, uint32_t verts,
-      uint32_t faces)
+begin(struct export_text *t, const char *note, uint32_t people,
+      const struct export_surface *s)
 {
 	(void)people;
-	(void)verts;
-	(void)faces;
+	(void)s;
 	export_str(t, "# ");
 	export_str(t, note);
 	export_str(t, "\n");
@@ -48,11 +47,11 @@ surface(struct export_text *t, const struct export_surface *s)
 		three(t, s->normal[i]);
 		export_str(t, "\n");
 	}
-	for (uint32_t i = 0; i < s->uvs; i++) {
+	for (uint32_t i = 0; i < s->seams->slots; i++) {
 		export_str(t, "vt ");
-		export_f32(t, s->uv[i][0]);
+		export_f32(t, s->seams->uv[i][0]);
 		export_str(t, " ");
-		export_f32(t, s->uv[i][1]);
+		export_f32(t, s->seams->uv[i][1]);
 		export_str(t, "\n");
 	}
 	for (uint32_t i = 0; i < 3 * s->faces; i++) {
@@ -61,8 +60,8 @@ surface(struct export_text *t, const struct export_surface *s)
 		export_str(t, i % 3 ? " " : "f ");
 		export_u64(t, v);
 		export_str(t, "/");
-		if (s->uvs)
-			export_u64(t, (uint64_t)s->base_uv + s->face_uv[i] + 1);
+		if (s->seams->slots)
+			export_u64(t, (uint64_t)s->base_slot + s->seams->face[i] + 1);
 		export_str(t, "/");
 		export_u64(t, v);
 		if (i % 3 == 2)
