@@ -10,14 +10,16 @@
 #include "track/turn.h"
 
 #define SHAPES 32		/* of the ring */
+#define ROUGHER 2.0		/* noise of a track may be this many times ordinary */
 
-/* Noise of an ordinary sample, root mean square: rotations in rad, place in the
- * image as part of the person's size there (the sum of measure()'s bones, 2.2 times
- * the stature), depth as part of itself. Chosen with bench/jitter.py, so that quick
- * limbs keep 0.95 and 0.9 of their velocity; a larger gate for the place moves the
- * overlay off people that are few pixels high. */
+/* Noise of an ordinary sample, root mean square: rotations in rad, out of the image
+ * (about x and y of the camera, where the network sees little) and within it; place
+ * in the image as part of the person's size there (the sum of measure()'s bones, 2.2
+ * times the stature), depth as part of itself. Chosen with bench/jitter.py, so that
+ * quick limbs keep 0.95 and 0.9 of their velocity; a larger gate for what the image
+ * shows moves the overlay off people that are few pixels high. */
 struct strength {
-	double turn, place, depth;
+	double turn, within, place, depth;
 	const struct hmr_window *centred, *causal;
 	uint32_t n_centred, n_causal;
 };
@@ -33,8 +35,8 @@ static const struct hmr_window causal[] = {
 	{ 9, 0, 0 }, { 12, 0, 0 },
 };
 static const struct strength strengths[] = {
-	[HMR_SMOOTH_LIGHT] = { 0.07, 0.003, 0.025, centred, causal, 5, 5 },
-	[HMR_SMOOTH_STRONG] = { 0.12, 0.005, 0.05, centred, causal, 7, 7 },
+	[HMR_SMOOTH_LIGHT] = { 0.07, 0.02, 0.003, 0.02, centred, causal, 5, 5 },
+	[HMR_SMOOTH_STRONG] = { 0.12, 0.03, 0.005, 0.035, centred, causal, 7, 7 },
 };
 
 static const int parent[HMR_POSE_JOINTS] = { -1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9,
@@ -67,6 +69,10 @@ struct slot {
 	uint32_t n_shape, shapes_seen, stride;
 	float out[HMR_SHAPE];
 	uint32_t sent;
+	/* medians of the third differences of turns, out of the image and within;
+	 * what moves smoothly hardly has any, noise has sqrt(20) times its own */
+	float rough[HMR_POSE_JOINTS][2];
+	uint32_t roughs;
 };
 
 struct hmr_smooth {
@@ -334,6 +340,49 @@ median(const struct slot *k, int component)
 	return value[i];
 }
 
+/* From turn `from` to turn `to`, in camera axes. */
+static void
+turned(double v[3], const float from[4], const float to[4])
+{
+	double back[4] = { from[0], -from[1], -from[2], -from[3] };
+	double now[4] = { to[0], to[1], to[2], to[3] }, q[4];
+
+	hmr_turn_mul(q, now, back);
+	hmr_turn_log(v, q);
+}
+
+/* Moves the medians towards the third differences at the newest sample. */
+static void
+learn_rough(const struct hmr_smooth *s, struct slot *k, uint64_t seq)
+{
+	const struct sample *x[4];
+	float step;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		x[i] = &k->sample[(seq + s->cap - i) % s->cap];
+		if (seq < i || x[i]->seq != seq - i + 1)
+			return;
+	}
+	step = ++k->roughs < 10 ? 1.5f : 1.1f;
+	for (int j = 0; j < HMR_POSE_JOINTS; j++) {
+		double a[3], c[3], d[3], size[2];
+
+		turned(a, x[1]->turn[j], x[0]->turn[j]);
+		turned(c, x[2]->turn[j], x[1]->turn[j]);
+		turned(d, x[3]->turn[j], x[2]->turn[j]);
+		for (int i = 0; i < 3; i++)
+			a[i] += d[i] - 2 * c[i];
+		size[0] = hypot(a[0], a[1]);
+		size[1] = fabs(a[2]);
+		for (int i = 0; i < 2; i++) {
+			float *r = &k->rough[j][i];
+
+			*r = k->roughs == 1 ? (float)size[i] :
+			     size[i] > *r ? *r * step : *r / step;
+		}
+	}
+}
+
 void
 hmr_smooth_see(struct hmr_smooth *s, uint32_t track, uint64_t seq, double time,
 	       const struct hmr_body_row *body, bool filled, float cx, float cy,
@@ -360,6 +409,8 @@ hmr_smooth_see(struct hmr_smooth *s, uint32_t track, uint64_t seq, double time,
 			(void)place(&x, points, camera, body->focal);
 	}
 	k->sample[seq % s->cap] = x;
+	if (!filled)
+		learn_rough(s, k, seq);
 }
 
 /* ---- out ---- */
@@ -404,28 +455,46 @@ gather(const struct hmr_smooth *s, const struct slot *k, uint64_t seq,
 	return now;
 }
 
+/* The noise to expect of joint j's turns: that of the track, where it is known and
+ * larger than an ordinary one's. part: factor from the median of the third
+ * differences to the noise. */
+static double
+gate(const struct slot *k, int j, int way, double part, double ordinary)
+{
+	double own = k->roughs < 10 ? 0 : 1.5 * part * k->rough[j][way];
+
+	return fmin(fmax(own, ordinary), ROUGHER * ordinary);
+}
+
 static void
-steady_pose(const struct hmr_smooth *s, struct hmr_series *r,
+steady_pose(const struct hmr_smooth *s, const struct slot *slot, struct hmr_series *r,
 	    const struct sample *const from[], const struct sample *now,
 	    float pose[HMR_POSE_JOINTS][9])
 {
 	double q[HMR_POSE_JOINTS][4];
 
 	for (int j = 0; j < HMR_POSE_JOINTS; j++) {
-		double here[4], there[4], move[3] = { 0 };
+		double here[4], turn[4], move[3] = { 0 }, within[3] = { 0 };
+		double about_z[HMR_SERIES_MAX];
 
 		for (int k = 0; k < 4; k++)
 			here[k] = now->turn[j][k];
 		for (uint32_t i = 0; i < r->n; i++) {
-			for (int k = 0; k < 4; k++)
-				there[k] = from[i]->turn[j][k];
-			hmr_turn_between(there, here, there);
-			hmr_turn_log(r->x[i], there);
+			turned(r->x[i], now->turn[j], from[i]->turn[j]);
+			about_z[i] = r->x[i][2];
+			r->x[i][2] = 0;
 			r->v[i] = from[i]->v[j];
 		}
-		hmr_series_at(move, r, s->window, s->n_window, s->strength->turn);
-		hmr_turn_exp(there, move);
-		hmr_turn_mul(q[j], here, there);
+		hmr_series_at(move, r, s->window, s->n_window,
+			      gate(slot, j, 0, 0.269, s->strength->turn));
+		memset(r->x, 0, sizeof(r->x));
+		for (uint32_t i = 0; i < r->n; i++)
+			r->x[i][0] = about_z[i];
+		hmr_series_at(within, r, s->window, s->n_window,
+			      gate(slot, j, 1, 0.332, s->strength->within));
+		move[2] = within[0];
+		hmr_turn_exp(turn, move);
+		hmr_turn_mul(q[j], turn, here);
 	}
 	hmr_turn_to_matrix(pose[0], q[0]);
 	for (int j = 1; j < HMR_POSE_JOINTS; j++) {
@@ -483,7 +552,7 @@ hmr_smooth_body(struct hmr_smooth *s, uint32_t track, uint64_t seq,
 	if (!k || !k->n_shape || !(now = gather(s, k, seq, &r, from)))
 		return false;
 	steady_shape(k, body->shape);
-	steady_pose(s, &r, from, now, body->pose);
+	steady_pose(s, k, &r, from, now, body->pose);
 	joints(ctx, body->pose, body->shape, body->joints3d);
 	steady_camera(s, &r, from, now, body);
 	hmr_fill_project(body, cx, cy);

@@ -8,7 +8,9 @@
  *
  * Rotations are smoothed as those of the segments in camera axes, since it is the
  * directions of limbs that are seen: what shakes in one joint and is taken back in
- * the next cancels. Joints in 3D and 2D are made again from the result.
+ * the next cancels; out of the image further than within it, where the network sees
+ * well; and as far as the track is noisy, which third differences tell from quick
+ * movement. Joints in 3D and 2D are made again from the result.
  */
 #ifndef HMR_SMOOTH_H
 #define HMR_SMOOTH_H
