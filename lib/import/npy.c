@@ -197,14 +197,19 @@ hmr_npy_parse(struct hmr_npy *out, const uint8_t *p, size_t n, struct hmr_err *e
 }
 
 static uint64_t
-raw(const struct hmr_npy *a, size_t i)
+number(const uint8_t *p, unsigned size, bool big_endian)
 {
-	const uint8_t *p = a->data + i * a->size;
 	uint64_t u = 0;
 
-	for (unsigned j = 0; j < a->size; j++)
-		u |= (uint64_t)p[a->big_endian ? a->size - 1 - j : j] << 8 * j;
+	for (unsigned j = 0; j < size; j++)
+		u |= (uint64_t)p[big_endian ? size - 1 - j : j] << 8 * j;
 	return u;
+}
+
+static uint64_t
+raw(const struct hmr_npy *a, size_t i)
+{
+	return number(a->data + i * a->size, a->size, a->big_endian);
 }
 
 static double
@@ -231,10 +236,10 @@ as_f64(const struct hmr_npy *a, size_t i)
 	return (double)u;
 }
 
-/* Steps through a Fortran-ordered array in C order. */
+/* Steps through an array in C order: where its next element lies. */
 struct walk {
 	int64_t at[HMR_DIMS_MAX], stride[HMR_DIMS_MAX];
-	size_t offset;
+	size_t i, offset;
 };
 
 static void
@@ -249,16 +254,39 @@ walk_init(struct walk *w, const struct hmr_npy *a)
 	}
 }
 
-static void
+static size_t
+picked(const struct hmr_npy *a, size_t i)
+{
+	size_t n = number(a->pick + i * a->pick_size, a->pick_size, a->pick_big_endian);
+	size_t offset = 0, stride = a->bytes / a->size;
+
+	if (!a->fortran)
+		return n;
+	for (uint32_t d = a->of.n; d-- > 0;) {
+		stride /= (size_t)a->of.d[d];
+		offset += n % (size_t)a->of.d[d] * stride;
+		n /= (size_t)a->of.d[d];
+	}
+	return offset;
+}
+
+static size_t
 walk_next(struct walk *w, const struct hmr_npy *a)
 {
+	size_t offset = w->offset;
+
+	if (a->pick)
+		return picked(a, w->i++);
+	if (!a->fortran)
+		return w->i++;
 	for (uint32_t i = a->dims.n; i-- > 0;) {
 		w->offset += (size_t)w->stride[i];
 		if (++w->at[i] < a->dims.d[i])
-			return;
+			break;
 		w->offset -= (size_t)(w->stride[i] * a->dims.d[i]);
 		w->at[i] = 0;
 	}
+	return offset;
 }
 
 void
@@ -267,11 +295,8 @@ hmr_npy_f32(const struct hmr_npy *a, float *out)
 	struct walk w;
 
 	walk_init(&w, a);
-	for (size_t i = 0; i < a->count; i++) {
-		out[i] = (float)as_f64(a, a->fortran ? w.offset : i);
-		if (a->fortran)
-			walk_next(&w, a);
-	}
+	for (size_t i = 0; i < a->count; i++)
+		out[i] = (float)as_f64(a, walk_next(&w, a));
 }
 
 static int64_t
@@ -293,9 +318,32 @@ hmr_npy_i64(const struct hmr_npy *a, int64_t *out)
 	struct walk w;
 
 	walk_init(&w, a);
-	for (size_t i = 0; i < a->count; i++) {
-		out[i] = as_i64(a, a->fortran ? w.offset : i);
-		if (a->fortran)
-			walk_next(&w, a);
+	for (size_t i = 0; i < a->count; i++)
+		out[i] = as_i64(a, walk_next(&w, a));
+}
+
+enum hmr_status
+hmr_npy_pick(struct hmr_npy *a, const struct hmr_npy *idx, const struct hmr_dims *dims,
+	     struct hmr_err *e)
+{
+	struct hmr_dims of = a->dims;
+	size_t have = a->count;
+
+	if ((idx->kind != 'i' && idx->kind != 'u') || idx->pick || a->pick ||
+	    (idx->fortran && idx->dims.n > 1))
+		return hmr_fail(e, HMR_E_VERSION, "a selection by other than plain numbers");
+	if (!hmr_dims_count(dims, &a->count) || a->count != idx->count)
+		return hmr_fail(e, HMR_E_FORMAT, "a selection with bad sizes");
+	for (size_t i = 0; i < idx->count; i++) {
+		int64_t v = as_i64(idx, i);
+
+		if (v < 0 || (uint64_t)v >= have)
+			return hmr_fail(e, HMR_E_FORMAT, "a selection beyond its array");
 	}
+	a->dims = *dims;
+	a->of = of;
+	a->pick = idx->data;
+	a->pick_size = idx->size;
+	a->pick_big_endian = idx->big_endian;
+	return HMR_OK;
 }

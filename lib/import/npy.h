@@ -22,7 +22,13 @@ struct hmr_npy {
 	struct hmr_dims dims;
 	size_t count;		/* elements */
 	const uint8_t *data;
-	size_t bytes;		/* count * size; 'O': what is left in the file */
+	size_t bytes;		/* of data; 'O': what is left in the file */
+	/* Where only some are picked (chumpy's Select), element i is number pick[i]
+	 * of the data, which have another shape. pick NULL: element i is number i. */
+	const uint8_t *pick;	/* [count], checked */
+	uint8_t pick_size;
+	bool pick_big_endian;
+	struct hmr_dims of;
 };
 
 HMR_MUST_USE enum hmr_status	/* a whole .npy file, borrowed */
@@ -33,6 +39,11 @@ hmr_npy_type(struct hmr_npy *a, const char *s, size_t n, struct hmr_err *e);
 /* Sets count and bytes from dims, kind and size and checks them against n. */
 HMR_MUST_USE enum hmr_status
 hmr_npy_check(struct hmr_npy *a, size_t n, struct hmr_err *e);
+
+/* Makes of a the elements that idx counts in C order, as an array of dims. */
+HMR_MUST_USE enum hmr_status
+hmr_npy_pick(struct hmr_npy *a, const struct hmr_npy *idx, const struct hmr_dims *dims,
+	     struct hmr_err *e);
 
 /* An ndarray, a numpy scalar, a chumpy object (its data) or a number. An array
  * of objects with one element is that element. */

@@ -118,6 +118,24 @@ of_buffer(struct hmr_npy *a, const struct hmr_pk *args, struct hmr_err *e)
 	return data_of(a, hmr_pk_at(args, 0), e);
 }
 
+/* chumpy's Select(a, idxs, preferred_shape): a.ravel()[idxs], reshaped. */
+static enum hmr_status
+of_select(struct hmr_npy *a, const struct hmr_pk *state, unsigned depth,
+	  struct hmr_err *e)
+{
+	const struct hmr_pk *shape = hmr_pk_get(state, "preferred_shape");
+	struct hmr_npy idx, wanted;
+	enum hmr_status st;
+
+	if ((st = of_value(a, hmr_pk_get(state, "a"), depth + 1, e)) ||
+	    (st = of_value(&idx, hmr_pk_get(state, "idxs"), depth + 1, e)))
+		return st;
+	if (!shape)
+		return hmr_npy_pick(a, &idx, &idx.dims, e);
+	return (st = shape_of(&wanted, shape, e)) ? st :
+	       hmr_npy_pick(a, &idx, &wanted.dims, e);
+}
+
 static enum hmr_status
 of_object(struct hmr_npy *a, const struct hmr_pk *v, unsigned depth, struct hmr_err *e)
 {
@@ -136,6 +154,8 @@ of_object(struct hmr_npy *a, const struct hmr_pk *v, unsigned depth, struct hmr_
 	/* A chumpy array keeps its data as x; the rest is bookkeeping. */
 	if (is_class(cls, "chumpy", "Ch") && (x = hmr_pk_get(v->o.state, "x")))
 		return of_value(a, x, depth + 1, e);
+	if (is_class(cls, "chumpy", "Select"))
+		return of_select(a, v->o.state, depth, e);
 	return hmr_fail(e, HMR_E_VERSION, "an object of class '%.*s' where an array belongs",
 			cls && cls->kind == HMR_PK_GLOBAL ? (int)(cls->s.n < 80 ? cls->s.n : 80) : 1,
 			cls && cls->kind == HMR_PK_GLOBAL ? (const char *)cls->s.p : "?");

@@ -114,9 +114,22 @@ check_sparse(const struct hmr_pk *v)
 	assert_memory_equal(got, want, sizeof(want));
 }
 
+/* Selections of chumpy that are not in their array. */
+static void
+refuse_array(const struct hmr_pk *r, const char *key, enum hmr_status want)
+{
+	struct hmr_npy a;
+	struct hmr_err e = { 0 };
+
+	assert_non_null(hmr_pk_get(r, key));
+	assert_int_equal(hmr_npy_of_pickle(&a, hmr_pk_get(r, key), &e), want);
+	assert_non_null(strstr(e.msg, "selection"));
+}
+
 static void
 test_arrays(void **state)
 {
+	static const float select[] = { 0, 1, 3, 4 }, pick[] = { 5, 1, 3 };
 	static const float six[] = { 0, 1, 2, 3, 4, 5 };
 	static const float quarters[] = { 0, 0.25f, 0.5f, 0.75f, 1, 1.25f };
 	static const float s = 2.5f;
@@ -131,6 +144,12 @@ test_arrays(void **state)
 		check_array(r, "h", six, 3);
 		check_array(r, "s", &s, 1);
 		check_array(r, "o", six, 4);
+		check_array(r, "select", select, 4);
+		check_array(r, "pick", pick, 3);
+		refuse_array(r, "over", HMR_E_FORMAT);
+		refuse_array(r, "under", HMR_E_FORMAT);
+		refuse_array(r, "uneven", HMR_E_FORMAT);
+		refuse_array(r, "real", HMR_E_VERSION);
 		check_sparse(hmr_pk_get(r, "csc"));
 		check_sparse(hmr_pk_get(r, "csr"));
 		hmr_pickle_free(k);

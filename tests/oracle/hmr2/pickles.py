@@ -4,6 +4,8 @@
 Python in every protocol. By hand: pickles.py >tests/unit/pickle_cases.h
 (python3-numpy, python3-scipy)."""
 import pickle
+import sys
+import types
 from collections import OrderedDict
 
 import numpy as np
@@ -16,6 +18,19 @@ value = {
     "od": OrderedDict([("k", 3)]),
     "empty": [(), [], {}],
 }
+
+
+def chumpy(name):
+    """A class with chumpy's name, which need not be installed."""
+    module = sys.modules.setdefault(f"chumpy.{name[0]}", types.ModuleType("chumpy"))
+    cls = type(name[1], (), {"__module__": f"chumpy.{name[0]}",
+                             "__init__": lambda self, **state: self.__dict__.update(state)})
+    setattr(module, name[1], cls)
+    return cls
+
+
+sys.modules["chumpy"] = types.ModuleType("chumpy")
+Ch, Select = chumpy(("ch", "Ch")), chumpy(("reordering", "Select"))
 objects = np.array([None], dtype=object)
 objects[0] = np.arange(4, dtype="u1")
 m = np.array([[0, 2.5, 0], [1, 0, 3]])
@@ -27,6 +42,16 @@ arrays = {
     "csc": sp.csc_matrix(m),
     "csr": sp.csr_matrix(m),
     "o": objects,
+    # [[0, 1], [3, 4]] and, from Fortran order, 5 1 3 of 0 to 5
+    "select": Select(a=Ch(x=np.arange(6, dtype="<f8").reshape(2, 3)),
+                     idxs=np.array([0, 1, 3, 4]), preferred_shape=(2, 2)),
+    "pick": Select(a=np.asfortranarray(np.arange(6, dtype=">i2").reshape(2, 3)),
+                   idxs=np.array([5, 1, 3], dtype=">u2")),
+    "over": Select(a=Ch(x=np.arange(6, dtype="u1")), idxs=np.array([0, 6])),
+    "under": Select(a=Ch(x=np.arange(6, dtype="u1")), idxs=np.array([0, -1])),
+    "uneven": Select(a=Ch(x=np.arange(6, dtype="u1")), idxs=np.array([0, 5]),
+                     preferred_shape=(2, 2)),
+    "real": Select(a=Ch(x=np.arange(6, dtype="u1")), idxs=np.array([0., 5])),
 }
 
 
