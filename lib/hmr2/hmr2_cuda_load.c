@@ -36,7 +36,8 @@ put_floats(uint8_t *to, const float *from, size_t n, enum hmr_device_type t)
 
 /* l's weights [out][in] as t. */
 static void
-put_matrix(uint8_t *to, const struct hmr2_linear *l, enum hmr_device_type t)
+put_matrix(const struct hmr2_cuda *c, uint8_t *to, const struct hmr2_linear *l,
+	   enum hmr_device_type t)
 {
 	size_t row = (size_t)l->in * hmr_device_type_bytes(t);
 	float v[ROW];
@@ -49,7 +50,8 @@ put_matrix(uint8_t *to, const struct hmr2_linear *l, enum hmr_device_type t)
 			put_floats(to + i * row, v, l->in, t);
 		}
 	}
-	hmr2_weights_drop(l->w, hmr2_linear_bytes(l));
+	if (c->w->file)		/* mapped, not somebody's memory */
+		hmr2_weights_drop(l->w, hmr2_linear_bytes(l));
 }
 
 static void
@@ -69,13 +71,13 @@ put_layer(const struct hmr2_cuda *c, uint8_t *to, uint32_t i)
 
 	put_norm(to, at[HMR2_NORM1_W], at[HMR2_NORM1_B], &b->norm1, c->w->d.dim);
 	put_norm(to, at[HMR2_NORM2_W], at[HMR2_NORM2_B], &b->norm2, c->w->d.dim);
-	put_matrix(to + at[HMR2_QKV], &b->qkv, t);
+	put_matrix(c, to + at[HMR2_QKV], &b->qkv, t);
 	put_floats(to + at[HMR2_QKV_B], b->qkv.bias, b->qkv.out, t);
-	put_matrix(to + at[HMR2_PROJ], &b->proj, t);
+	put_matrix(c, to + at[HMR2_PROJ], &b->proj, t);
 	put_floats(to + at[HMR2_PROJ_B], b->proj.bias, b->proj.out, HMR_DEVICE_F32);
-	put_matrix(to + at[HMR2_FC1], &b->fc1, t);
+	put_matrix(c, to + at[HMR2_FC1], &b->fc1, t);
 	put_floats(to + at[HMR2_FC1_B], b->fc1.bias, b->fc1.out, HMR_DEVICE_F32);
-	put_matrix(to + at[HMR2_FC2], &b->fc2, t);
+	put_matrix(c, to + at[HMR2_FC2], &b->fc2, t);
 	put_floats(to + at[HMR2_FC2_B], b->fc2.bias, b->fc2.out, HMR_DEVICE_F32);
 }
 
@@ -93,18 +95,18 @@ put_head(const struct hmr2_cuda *c, uint8_t *base, uint32_t i)
 	put_norm(to, at[HMR2_H_NORM0_W], at[HMR2_H_NORM0_B], &l->norm0, d->head_dim);
 	put_norm(to, at[HMR2_H_NORM1_W], at[HMR2_H_NORM1_B], &l->norm1, d->head_dim);
 	put_norm(to, at[HMR2_H_NORM2_W], at[HMR2_H_NORM2_B], &l->norm2, d->head_dim);
-	put_matrix(to + at[HMR2_H_SELF_V], &l->self_v, t);
-	put_matrix(to + at[HMR2_H_SELF_OUT], &l->self_out, t);
+	put_matrix(c, to + at[HMR2_H_SELF_V], &l->self_v, t);
+	put_matrix(c, to + at[HMR2_H_SELF_OUT], &l->self_out, t);
 	put_floats(to + at[HMR2_H_SELF_OUT_B], l->self_out.bias, d->head_dim, HMR_DEVICE_F32);
-	put_matrix(to + at[HMR2_H_Q], &l->q, t);
-	put_matrix(to + at[HMR2_H_OUT], &l->out, t);
+	put_matrix(c, to + at[HMR2_H_Q], &l->q, t);
+	put_matrix(c, to + at[HMR2_H_OUT], &l->out, t);
 	put_floats(to + at[HMR2_H_OUT_B], l->out.bias, d->head_dim, HMR_DEVICE_F32);
-	put_matrix(to + at[HMR2_H_FC1], &l->fc1, t);
+	put_matrix(c, to + at[HMR2_H_FC1], &l->fc1, t);
 	put_floats(to + at[HMR2_H_FC1_B], l->fc1.bias, d->head_mlp, HMR_DEVICE_F32);
-	put_matrix(to + at[HMR2_H_FC2], &l->fc2, t);
+	put_matrix(c, to + at[HMR2_H_FC2], &l->fc2, t);
 	put_floats(to + at[HMR2_H_FC2_B], l->fc2.bias, d->head_dim, HMR_DEVICE_F32);
-	put_matrix(base + c->map.kv + 2 * i * kv, &l->k, t);
-	put_matrix(base + c->map.kv + (2 * i + 1) * kv, &l->v, t);
+	put_matrix(c, base + c->map.kv + 2 * i * kv, &l->k, t);
+	put_matrix(c, base + c->map.kv + (2 * i + 1) * kv, &l->v, t);
 }
 
 /* The directions that the body takes: its shape's, then its pose's. */
@@ -134,7 +136,7 @@ put_fixed(const struct hmr2_cuda *c, uint8_t *base)
 	const struct hmr2_weights *w = c->w;
 	const struct hmr2_cuda_map *m = &c->map;
 
-	put_matrix(base + m->patch, &w->patch, c->types[1]);
+	put_matrix(c, base + m->patch, &w->patch, c->types[1]);
 	memcpy(base + m->pos, w->pos, (size_t)HMR_HMR2_TOKENS * w->d.dim * sizeof(float));
 	put_norm(base, m->norm_w, m->norm_b, &w->last_norm, w->d.dim);
 	for (uint32_t i = 0; i < c->plan.people; i++)
@@ -142,7 +144,7 @@ put_fixed(const struct hmr2_cuda *c, uint8_t *base)
 		       w->token, w->d.head_dim * sizeof(float));
 	for (uint32_t i = 0; i < w->d.head_depth; i++)
 		put_head(c, base, i);
-	put_matrix(base + m->dec, &w->dec, c->types[1]);
+	put_matrix(c, base + m->dec, &w->dec, c->types[1]);
 	put_floats(base + m->dec_b, w->dec.bias, HMR_HMR2_OUT, HMR_DEVICE_F32);
 	if (c->body.vertices)
 		put_body(c, base);
