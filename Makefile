@@ -15,7 +15,7 @@ Q := $(if $(V),,@)
 # With nvcc the GPU is built in, wherever the programs run later: cudart is linked
 # statically, cuBLASLt and cuDNN are opened when a GPU is used. Sanitized and clang
 # builds leave it out.
-CUDA ?= 0
+CUDA ?= auto
 CUDA_ARCH ?= 75 80 86 89 90 100 120
 NVCC := $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 override CUDA := $(if $(filter auto,$(CUDA)),$(if $(or $(SAN),$(filter clang,$(CC))),0,$(if $(NVCC),1,0)),$(CUDA))
@@ -63,7 +63,6 @@ CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
 CFLAGS_colour := -O3
 LIBS_cuda := $(if $(filter 1,$(CUDA)),$(CUDA_HOME)/lib64/libcudart_static.a -lpthread -ldl -lrt)
-CFLAGS_device_cuda := -isystem $(CUDA_HOME)/include
 LIBS_import := $(shell pkg-config --libs libzip zlib libprotobuf-c 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 
@@ -96,7 +95,9 @@ FORCE:
 $O/lib/libhmr-cuda.a: $O/arch
 
 # The device layer is CUDA's or none.
-sources = $(filter-out $(if $(filter 1,$(CUDA)),%/device_none.c,%/device_cuda.c),$(wildcard lib/$(1)/*.c)) \
+REAL := $(wildcard lib/cuda/device_cuda*.c)
+$(REAL:%.c=$O/%.o): HMR_CPPFLAGS += -isystem $(CUDA_HOME)/include
+sources = $(filter-out $(if $(filter 1,$(CUDA)),%/device_none.c,$(REAL)),$(wildcard lib/$(1)/*.c)) \
   $(if $(filter 1,$(CUDA)),$(wildcard lib/$(1)/*.cu))
 # ONNX's own schema without the fields that nest, so that reading cannot recurse
 # (lib/import/onnx_file.c); a schema in which they are spelled otherwise stops here.

@@ -61,6 +61,7 @@ struct hmr_block {		/* where a thread is, on the host */
 #include <cuda_fp16.h>
 
 #define HMR_FN static __device__ __forceinline__
+#define HMR_FN_LARGE static __device__ __noinline__
 #define HMR_RESTRICT __restrict__
 #define HMR_BLOCK_PARAM int hmr_b
 #define HMR_BLOCK_PASS hmr_b
@@ -129,6 +130,7 @@ hmr_st_bf16(float f)
 #include "cuda/half_host.h"
 
 #define HMR_FN static inline
+#define HMR_FN_LARGE static inline
 #define HMR_RESTRICT restrict
 #define HMR_BLOCK_PARAM struct hmr_block *hmr_b
 #define HMR_BLOCK_PASS hmr_b

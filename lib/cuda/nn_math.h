@@ -20,12 +20,11 @@ nn_softplus(float x)
 	return (x > 0 ? x : 0) + log1pf(expf(-fabsf(x)));
 }
 
-HMR_FN float
-nn_act_of(float x, int32_t act, float alpha, float beta)
+/* Those that are more than a comparison: one copy, called. */
+HMR_FN_LARGE float
+nn_act_large(float x, int32_t act, float alpha, float beta)
 {
 	switch (act) {
-	case HMR_ACT_RELU: return x > 0 ? x : 0;
-	case HMR_ACT_RELU6: return x > 0 ? (x < 6 ? x : 6) : 0;
 	case HMR_ACT_LEAKY: return x > 0 ? x : x * alpha;
 	case HMR_ACT_SIGMOID: return 1 / (1 + expf(-x));
 	case HMR_ACT_SWISH: return x / (1 + expf(-alpha * x));
@@ -55,6 +54,16 @@ nn_act_of(float x, int32_t act, float alpha, float beta)
 }
 
 HMR_FN float
+nn_act_of(float x, int32_t act, float alpha, float beta)
+{
+	if (act == HMR_ACT_NONE)
+		return x;
+	if (act == HMR_ACT_RELU || act == HMR_ACT_RELU6)
+		return x > 0 ? (x < 6 || act == HMR_ACT_RELU ? x : 6) : 0;
+	return nn_act_large(x, act, alpha, beta);
+}
+
+HMR_FN_LARGE float
 nn_binary_of(float a, float b, int32_t op)
 {
 	switch (op) {
