@@ -19,6 +19,9 @@ smpl="--smpl $O/smpl_chumpy_p2.pkl.gz --joints $O/SMPL_to_J19.pkl.gz"
 expect 2 "nothing to import" hmr-model import hmr2
 fails 1 "heads that no shape tells" hmr-model import hmr2 --checkpoint "$O/tiny.ckpt"
 like "$T/err" "give --heads" "asks for them"
+fails 1 "nor those of the decoder" hmr-model import hmr2 --heads 4 \
+    --checkpoint "$O/tiny.ckpt"
+like "$T/err" "give --decoder-heads" "asks for them, too"
 fails 1 "no such checkpoint" import --checkpoint "$T/absent.ckpt"
 fails 1 "a checkpoint that is a body" import --checkpoint "$O/smpl_mean_params.npz"
 fails 1 "a body that is a checkpoint's" import --smpl "$O/SMPL_to_J19.pkl.gz" \

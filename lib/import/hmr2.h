@@ -47,8 +47,8 @@ struct hmr_hmr2_import {
 	const char *mean;
 	const char *name;		/* the model's; NULL: "hmr2" */
 	enum hmr_precision precision;	/* F32 (also AUTO), BF16 or INT8 */
-	/* Attention heads, which no shape tells: 0 takes the known ones (ViT-H and
-	 * ViT-L 16, ViT-B 12; decoder of 512 8). */
+	/* Attention heads, which no shape tells: 0 takes the known ones (those of
+	 * vision transformers by width; of a decoder of 512 8). */
 	uint32_t heads, head_heads;
 	/* Of INT8 alone; NULL rounds to nearest. */
 	const struct hmr_hmr2_observer *observer;

@@ -246,6 +246,20 @@ dim_of(const struct hmr_torch_tensor *t, uint32_t i)
 	return t ? (uint32_t)t->dims.d[i] : 1;
 }
 
+/* Vision transformers' heads by width: those of Dosovitskiy et al. 2021, Touvron et
+ * al. 2021 and Zhai et al. 2022; ViTPose and 4D-Humans keep them. */
+static uint32_t
+backbone_heads(uint32_t width)
+{
+	static const struct { uint32_t width, heads; } known[] = { { 192, 3 }, { 384, 6 },
+		{ 768, 12 }, { 1024, 16 }, { 1280, 16 }, { 1408, 16 }, { 1664, 16 } };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].width == width)
+			return known[i].heads;
+	return 0;
+}
+
 static enum hmr_status
 heads(uint32_t width, uint32_t asked, uint32_t known, const char *what,
       const char *option, uint32_t *out, struct hmr_err *e)
@@ -295,8 +309,8 @@ read_dims(struct hmr2_plan *p, const struct hmr_hmr2_import *o, struct hmr_err *
 				"%u wide: the limits are 1 to %u, and %u", d->depth,
 				d->head_depth, d->mlp > d->dim ? d->mlp : d->dim,
 				HMR_HMR2_DEPTH_MAX, HMR_HMR2_WIDTH_MAX);
-	if ((st = heads(d->dim, o->heads, d->dim == 1280 || d->dim == 1024 ? 16 :
-			d->dim == 768 ? 12 : 0, "backbone", "--heads", &d->heads, e)))
+	if ((st = heads(d->dim, o->heads, backbone_heads(d->dim), "backbone", "--heads",
+			&d->heads, e)))
 		return st;
 	return heads(d->head_inner, o->head_heads, d->head_inner == 512 ? 8 : 0,
 		     "decoder", "--decoder-heads", &d->head_heads, e);
