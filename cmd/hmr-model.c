@@ -14,18 +14,21 @@
 #include <unistd.h>
 
 #include "body/body.h"
+#include "hmr2/hmr2_cuda.h"
+#include "hmr2/hmr2_noise.h"
 #include "hmr2/hmr2_take.h"
 #include "import/import.h"
 #include "import/safetensors.h"
 #include "nn/precision.h"
 #include "nn/use.h"
+#include "net.h"
 #include "prog.h"
 
 static const char usage[] =
 	"hmr-model [-hqVv] [-d device] [-j threads] [-o file] [--batch n] "
-	"[--checkpoint file] [--decoder-heads n] [--heads n] [--in file] "
-	"[--input-size HxW] [--joints file] [--mean file] [--name name] [--out file] [--outputs names] "
-	"[--precision name] [--smpl file] command [argument ...]";
+	"[--checkpoint file] [--decoder-heads n] [--gpu-mem limit] [--heads n] [--in file] "
+	"[--input-size HxW] [--joints file] [--mean file] [--name name] [--out file] "
+	"[--outputs names] [--plan device] [--precision name] [--smpl file] command [argument ...]";
 
 static const char help[] =
 "Takes in, lists, shows, checks, runs and times model files.\n"
@@ -53,6 +56,8 @@ static const char help[] =
 "      --out FILE         run: write the outputs there, as safetensors\n"
 "      --outputs NAMES    run, bench: compute only these, separated by commas\n"
 "  -d, --device DEVICE    run, bench: auto, cpu, ref or cuda[:N] (auto)\n"
+"      --plan cuda        show: how a GPU's memory would be used, without one\n"
+"      --gpu-mem LIMIT    show --plan: with at most this much: 512M, 1G (no limit)\n"
 "      --precision NAME   run, bench: auto, f32, bf16, f16, int8 or fp8 (auto);\n"
 "                         import hmr2: f32, bf16 or int8 (f32)\n"
 "  -j, --threads N        import hmr2, run, bench: threads; 0 is one per core (0)\n"
@@ -385,6 +390,35 @@ bench(const struct hmr_model *m, struct hmr_err *e)
 	return HMR_OK;
 }
 
+/* HMR2's plan on a GPU: of a model, or of HMR2.0's own size. */
+static enum hmr_status
+show_hmr2(const struct hmr_model *m, struct hmr_err *e)
+{
+	struct hmr2_weights w;
+	struct hmr_hmr2_dims d;
+	enum hmr_status st;
+
+	hmr2_noise_full(&d);
+	if (m) {
+		if ((st = hmr2_weights_of(&w, hmr_model_file(m), e)))
+			return st;
+		d = w.d;
+		hmr2_weights_close(&w);
+	}
+	return hmr2_cuda_show(&d, opt.use.precision, opt.use.batch, opt.use.gpu_mem,
+			      stdout, e);
+}
+
+static enum hmr_status
+show(const struct hmr_model *m, struct hmr_err *e)
+{
+	enum hmr_status st = hmr_model_show(m, &opt.use, stdout, e);
+
+	if (!st && opt.use.plan_only && !strcmp(hmr_model_kind(m), HMR_HMR2_KIND))
+		st = show_hmr2(m, e);
+	return st;
+}
+
 static enum hmr_status
 cmd_net(int argc, char **argv, struct hmr_err *e)
 {
@@ -393,11 +427,13 @@ cmd_net(int argc, char **argv, struct hmr_err *e)
 	enum hmr_status st;
 
 	(void)argc;
-	if ((st = hmr_model_path(argv[1], path, sizeof(path), e)) ||
-	    (st = hmr_model_open(&m, path, e)))
+	st = hmr_model_path(argv[1], path, sizeof(path), e);
+	if (st == HMR_E_MODEL && opt.use.plan_only && !strcmp(argv[1], "hmr2"))
+		return show_hmr2(NULL, e);
+	if (st || (st = hmr_model_open(&m, path, e)))
 		return st;
 	opt.use.steps = hmr_verbose > 0;
-	st = !strcmp(argv[0], "show") ? hmr_model_show(m, &opt.use, stdout, e) :
+	st = !strcmp(argv[0], "show") ? show(m, e) :
 	     !strcmp(argv[0], "run") ? hmr_model_run(m, &opt.use, e) : bench(m, e);
 	hmr_model_close(m);
 	return st;
@@ -437,6 +473,8 @@ options(int argc, char **argv)
 		{ "out", required_argument, NULL, 'O' },
 		{ "outputs", required_argument, NULL, 'k' },
 		{ "precision", required_argument, NULL, 'p' },
+		{ "plan", required_argument, NULL, 'P' },
+		{ "gpu-mem", required_argument, NULL, 'G' },
 		{ "batch", required_argument, NULL, 'b' },
 		{ "input-size", required_argument, NULL, 's' },
 		{ "checkpoint", required_argument, NULL, 'C' },
@@ -462,6 +500,12 @@ options(int argc, char **argv)
 		case 'O': opt.use.out = optarg; break;
 		case 'k': opt.use.outputs = optarg; break;
 		case 'p': parse_precision(optarg); break;
+		case 'P':
+			if (strcmp(optarg, "cuda") != 0)
+				hmr_usage_die("--plan: cuda, not '%.40s'", optarg);
+			opt.use.plan_only = true;
+			break;
+		case 'G': opt.use.gpu_mem = hmr_opt_bytes("--gpu-mem", optarg); break;
 		case 'b': opt.use.batch = hmr_opt_u32("--batch", optarg, 1, 1024); break;
 		case 's': parse_size(optarg); break;
 		case 'C': opt.hmr2.net.checkpoint = optarg; break;
@@ -490,7 +534,7 @@ static const struct command {
 } commands[] = {
 	{ "import", "onsCSJMHDpj", 1, 2, cmd_import, false },
 	{ "list", "", 0, 0, cmd_list, false },
-	{ "show", "bskdjp", 1, 1, cmd_net, true },
+	{ "show", "bskdjpPG", 1, 1, cmd_net, true },
 	{ "check", "", 1, 1000, cmd_check, false },
 	{ "path", "", 0, 1, cmd_path, false },
 	{ "run", "iOkdpj", 1, 1, cmd_net, true },

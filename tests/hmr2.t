@@ -16,6 +16,20 @@ export HMR_MODELS
 import() { hmr-model import hmr2 --heads 4 --decoder-heads 4 "$@"; }
 smpl="--smpl $O/smpl_chumpy_p2.pkl.gz --joints $O/SMPL_to_J19.pkl.gz"
 
+# What a GPU would need, without one and without a model: full size.
+expect 0 "plan" hmr-model show --plan cuda hmr2
+like "$T/out" "32 of 32 layers stay" "all layers stay"
+is "$(awk '/bytes|[0-9]$/ && !/GPU|pinned|plan/ { n += $(NF - ($NF == "bytes")) } /GPU/ { print n - $NF }' "$T/out")" \
+    0 "the parts are the whole"
+[ "$(awk '/GPU/ { print $NF < 1.7e9 }' "$T/out")" = 1 ]
+ok $? "less than 1.7 GB"
+expect 0 "plan within a limit" hmr-model show --plan cuda --gpu-mem 512M hmr2
+[ "$(awk '/GPU/ { print $NF <= 512 * 1048576 }' "$T/out")" = 1 ]
+ok $? "is within it"
+fails 1 "a limit that is too little" hmr-model show --plan cuda --gpu-mem 100M hmr2
+like "$T/err" "are needed" "says what would be enough"
+expect 2 "a plan for another device" hmr-model show --plan cpu hmr2
+
 expect 2 "nothing to import" hmr-model import hmr2
 fails 1 "heads that no shape tells" hmr-model import hmr2 --checkpoint "$O/tiny.ckpt"
 like "$T/err" "give --heads" "asks for them"
@@ -90,6 +104,6 @@ done
 expect 0 "on another body" hmr-mesh -m hmr2 -b mannequin -o "$T/m.hmr" "$T/people.hmr"
 hmr-assoc -q --all "$T/m.hmr" >"$T/m.jsonl"
 like "$T/m.jsonl" '"shape":\[0,0,0,0,0,0,0,0,0,0\]' "leaves the shape out"
-fails 1 "no such device" hmr-mesh -m hmr2 -d cuda "$T/people.hmr"
+fails 1 "no such device" hmr-mesh -m hmr2 -d cuda:77 "$T/people.hmr"
 expect 0 "plain loops" hmr-mesh -m hmr2 -d ref -o "$T/ref.hmr" "$T/people.hmr"
 finish

@@ -9,6 +9,8 @@
 #ifndef HMR_HMR2_CUDA_H
 #define HMR_HMR2_CUDA_H
 
+#include <stdio.h>
+
 #include "body/body.h"
 #include "cuda/device.h"
 #include "hmr2/hmr2_net.h"
@@ -40,6 +42,11 @@ HMR_MUST_USE enum hmr_status
 hmr2_cuda_plan_make(struct hmr2_cuda_plan *out, const struct hmr_hmr2_dims *d,
 		    enum hmr_device_type type, uint32_t people, uint32_t vertices,
 		    uint64_t limit, struct hmr_err *e);
+
+/* The plan as lines of text, without a device. people 0: HMR2_CUDA_PEOPLE. */
+HMR_MUST_USE enum hmr_status
+hmr2_cuda_show(const struct hmr_hmr2_dims *d, enum hmr_precision precision,
+	       uint32_t people, uint64_t limit, FILE *f, struct hmr_err *e);
 
 struct hmr2_cuda_options {
 	int index;			/* of the device */

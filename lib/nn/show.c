@@ -92,6 +92,9 @@ put_plan(FILE *f, const struct hmr_model *m, const struct hmr_model_use *u,
 	fprintf(f, "plan\t%s %s\tweights %.1f MiB\tactivations %.1f MiB\tworkspace %.1f MiB\n",
 		hmr_net_backend(net), hmr_net_precision(net), (double)p.weights / 0x1p20,
 		(double)p.activations / 0x1p20, (double)p.workspace / 0x1p20);
+	if (p.device)
+		fprintf(f, "  GPU memory %zu bytes\tpinned on the host %zu\n", p.device,
+			p.staging);
 	for (uint32_t i = 0; u->steps && hmr_net_step(net, 0, i, &node, &impl); i++)
 		fprintf(f, "  %-24s %s\n", impl, node);
 	hmr_net_free(net);

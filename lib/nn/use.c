@@ -64,7 +64,7 @@ hmr_use_net(struct hmr_net **net, const struct hmr_model *m,
 {
 	const char *names[HMR_GRAPH_IO_MAX + 1];
 	struct hmr_net_options o = { .device = u->device, .precision = u->precision,
-		.threads = u->threads };
+		.threads = u->threads, .plan_only = u->plan_only, .gpu_mem = u->gpu_mem };
 	char *text = NULL;
 	enum hmr_status st = HMR_OK;
 

@@ -22,6 +22,8 @@ struct hmr_model_use {
 	uint32_t batch;			/* 0: 1 */
 	uint32_t height, width;		/* of the first input; 0: as stored */
 	bool steps;			/* show: every node and tensor */
+	bool plan_only;			/* show: the plan of a GPU that need not be there */
+	uint64_t gpu_mem;		/* as of hmr_net_options */
 };
 
 struct hmr_timing {
