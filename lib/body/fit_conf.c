@@ -14,6 +14,8 @@
 /* Found on rendered people of known pose (MODEL.md, "The fit"). */
 #define SPREAD 1.64	/* the landmarks' errors are larger and not independent */
 #define LEAN 0.139	/* of the distance from the pelvis */
+#define EMPTY 0.25	/* metres beside the joints that a box may well have */
+#define OUTSIDE 0.10	/* and that a joint may well lie outside */
 #define MISFIT 0.03	/* metres of disagreement in depth where those two hold */
 #define POWER 0.66	/* of it, in the square of the error */
 
@@ -104,6 +106,37 @@ trouble(const struct hmr_fit *f, const struct fit_state *s)
 	return sw > 0 ? pow(fmin(1.25 * sum / sw, 0.12) / MISFIT, POWER) : 1;
 }
 
+/* Metres by which the box reaches further than the joints on its emptiest side. */
+static double
+empty(const struct hmr_fit *f, const struct hmr_fit_output *out, double metre)
+{
+	double most = 0;
+
+	for (int k = 0; k < 2; k++) {
+		double lo = out->joints2d[0][k], hi = lo;
+		for (int i = 1; i < HMR_BODY_POINTS; i++) {
+			lo = fmin(lo, out->joints2d[i][k]);
+			hi = fmax(hi, out->joints2d[i][k]);
+		}
+		most = fmax(most, fmax(lo - f->box[k], f->box[2 + k] - hi));
+	}
+	return most / metre;
+}
+
+/* Metres by which joint i lies outside the box, as far as the image goes. */
+static double
+outside(const struct hmr_fit *f, const struct hmr_fit_output *out, int i,
+	double metre)
+{
+	double d = 0;
+
+	for (int k = 0; k < 2; k++) {
+		double at = fmax(0, fmin(2 * f->centre[k], out->joints2d[i][k]));
+		d = fmax(d, fmax(f->box[k] - at, at - f->box[2 + k]));
+	}
+	return d / metre;
+}
+
 void
 fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 	       struct hmr_fit_output *out)
@@ -113,7 +146,8 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 
 	(void)fit_normal(f, s);
 	bool known = fit_factor(f, 0);
-	double by = trouble(f, s);
+	double by = trouble(f, s), metre = f->focal / exp(s->camera[2]);
+	double bare = f->boxed ? fmax(0, empty(f, out, metre) - EMPTY) : 0;
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		off[i] = 0;
 		if (f->target[i].weight2 == 0)
@@ -131,7 +165,11 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 		double d = LEAN * from_pelvis((const float (*)[3])out->joints3d, i);
 		for (int n = 0; n < 4 && next_to[i][n] >= 0; n++)
 			r = fmax(r, off[next_to[i][n]]);
-		e = by * (e + d * d) + r;
+		e = by * (e + d * d) + r + bare * bare;
+		if (f->boxed) {
+			d = fmax(0, outside(f, out, i, metre) - OUTSIDE);
+			e += d * d;
+		}
 		out->joint_conf[i] = (float)(1 / (1 + e / (HALF * HALF)));
 	}
 }

@@ -62,6 +62,8 @@ struct hmr_fit {
 	struct fit_target target[HMR_BODY_LANDMARKS];
 	double focal, centre[2];
 	double size;			/* px, the person's */
+	double box[4];			/* px, where there is one */
+	bool boxed;
 	/* the body at a state */
 	double rest[HMR_BODY_JOINTS][3], turn[HMR_BODY_JOINTS][9];
 	double at[HMR_BODY_JOINTS][3];		/* joints */

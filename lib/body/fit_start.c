@@ -41,12 +41,15 @@ within(const float *v, int n, float most)	/* finite, too */
 }
 
 static double
-person_size(const struct hmr_fit_input *in)
+person_size(struct hmr_fit *f, const struct hmr_fit_input *in)
 {
 	double w = (double)in->box[2] - in->box[0], h = (double)in->box[3] - in->box[1];
 	double lo[2] = { 1e9, 1e9 }, hi[2] = { -1e9, -1e9 };
 
-	if (within(in->box, 4, PIXELS) && w > 1 && h > 1)
+	f->boxed = within(in->box, 4, PIXELS) && w > 1 && h > 1;
+	for (int k = 0; k < 4; k++)
+		f->box[k] = f->boxed ? in->box[k] : 0;
+	if (f->boxed)
 		return w > h ? w : h;
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++)
 		for (int k = 0; k < 2 && within(in->image[i], 3, PIXELS); k++) {
@@ -64,7 +67,7 @@ fit_targets(struct hmr_fit *f, const struct hmr_fit_input *in)
 	f->focal = in->focal;
 	f->centre[0] = in->centre[0];
 	f->centre[1] = in->centre[1];
-	f->size = person_size(in);
+	f->size = person_size(f, in);
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		struct fit_target *t = &f->target[i];
 		if (!within(in->image[i], 3, PIXELS))

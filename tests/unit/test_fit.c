@@ -253,6 +253,53 @@ confident(void **state)
 	assert_true(err[0] > 1.5 * err[1] && err[1] > 1.3 * err[2]);
 }
 
+/* Mean confidence; that of the lowest joint in the image in *low. */
+static double
+mean_confidence(struct fixture *x, const struct hmr_fit_input *in, double *low)
+{
+	struct hmr_fit_output o;
+	double sum = 0;
+	int at = 0;
+
+	assert_int_equal(hmr_fit_run(x->fit, in, &o, NULL), HMR_OK);
+	for (int j = 0; j < HMR_BODY_POINTS; j++) {
+		sum += (double)o.joint_conf[j] / HMR_BODY_POINTS;
+		if (o.joints2d[j][1] > o.joints2d[at][1])
+			at = j;
+	}
+	*low = o.joint_conf[at];
+	return sum;
+}
+
+/* A box that holds another person too, or not this one's legs, is no good sign. */
+static void
+boxes(void **state)
+{
+	struct fixture *x = *state;
+	struct natural r = { 8 };
+
+	for (int i = 0; i < 50; i++) {
+		struct natural_person p;
+		do	/* from afar: shifted, they look the same */
+			natural_next(&r, x->body, &p);
+		while (p.in.focal < 2000);
+		double metre = p.in.focal / p.camera[2];
+		double low, cut, right = mean_confidence(x, &p.in, &low);
+		struct hmr_fit_input in = p.in;
+		in.box[2] += (float)(0.7 * metre);
+		assert_true(right > 0.7 && mean_confidence(x, &in, &cut) < 0.4 * right);
+		in = p.in;
+		in.box[3] -= 0.4f * (in.box[3] - in.box[1]);
+		assert_true(mean_confidence(x, &in, &cut) < right && cut < 0.5 * low);
+		/* where the image ends nobody can be seen */
+		for (int k = 0; k < HMR_BODY_LANDMARKS; k++)
+			in.image[k][1] += 2 * in.centre[1] - in.box[3];
+		in.box[1] += 2 * in.centre[1] - in.box[3];
+		in.box[3] = 2 * in.centre[1];
+		assert_true(mean_confidence(x, &in, &cut) > 0.9 * right);
+	}
+}
+
 /* Points of networks without known faults stay; the others' hips stay at zero and
  * image points as they are; what is said of one network is said of no other. */
 static void
@@ -295,6 +342,7 @@ main(void)
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(repeatable),
 		cmocka_unit_test(outlier),
+		cmocka_unit_test(boxes),
 		cmocka_unit_test(calibrated),
 		cmocka_unit_test(confident),
 	};
