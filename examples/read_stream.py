@@ -6,8 +6,9 @@
 
 Import it for read(file): it yields ("head", dict), ("frame", Frame) and ("end",
 dict), segment after segment, and raises EOFError where a stream ends without END.
-Checksums are left to `hmr-info --verify`; zstd sections to `hmr-decode -z 0`.
+Checksums are left to `hmr-info --verify`; compressed sections need libzstd.
 """
+import ctypes
 import json
 import struct
 import sys
@@ -37,13 +38,23 @@ def table(section, tag):
     return np.frombuffer(section, dtype, rows, 16)
 
 
+def unpacked(stored, size):
+    out = ctypes.create_string_buffer(size)
+    zstd = ctypes.CDLL("libzstd.so.1").ZSTD_decompress
+    zstd.restype, zstd.argtypes = ctypes.c_size_t, (
+        ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    if zstd(out, size, stored, len(stored)) != size:
+        raise ValueError("a compressed section is damaged")
+    return out.raw
+
+
 def sections(payload, n):
     out, at = {}, 0
     for _ in range(n):
         tag, flags, stored, raw, _ = struct.unpack_from("<4sIQQQ", payload, at)
-        if flags & 2:
-            raise ValueError(f"section {tag.decode()} is compressed")
         out[tag] = payload[at + 32:at + 32 + stored]
+        if flags & 2:
+            out[tag] = unpacked(out[tag], raw)
         at += 32 + stored + -stored % 8
     return out
 
