@@ -203,6 +203,61 @@ scale_columns(float *d, const float *s, const float *mul_by, const float *plus,
 			d[r * step + i] = s[r * step + i] * mul_by[i] + plus[i];
 }
 
+#define LANES 16		/* sums at once, so that they vectorise */
+
+CPU_CLONES static float
+sum_row(const float *s, size_t n)
+{
+	float lane[LANES] = { 0 }, sum = 0;
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int k = 0; k < LANES; k++)
+			lane[k] += s[i + (size_t)k];
+	for (; i < n; i++)
+		sum += s[i];
+	for (int k = 0; k < LANES; k++)
+		sum += lane[k];
+	return sum;
+}
+
+CPU_CLONES static float
+square_row(const float *s, size_t n, float mean)
+{
+	float lane[LANES] = { 0 }, sum = 0;
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		for (int k = 0; k < LANES; k++) {
+			float v = s[i + (size_t)k] - mean;
+
+			lane[k] += v * v;
+		}
+	for (; i < n; i++)
+		sum += (s[i] - mean) * (s[i] - mean);
+	for (int k = 0; k < LANES; k++)
+		sum += lane[k];
+	return sum;
+}
+
+/* Of a long row: chunks of their own, so that any number of threads gives the same. */
+static double
+sum_long(const float *s, size_t n, const float *mean)
+{
+	const int64_t chunks = (int64_t)((n + CPU_CHUNK - 1) / CPU_CHUNK);
+	double sum = 0;
+
+#pragma omp parallel for ordered if(n > CPU_SMALL)
+	for (int64_t i = 0; i < chunks; i++) {
+		size_t from = (size_t)i * CPU_CHUNK, m = n - from < CPU_CHUNK ? n - from : CPU_CHUNK;
+		float part = mean ? square_row(s + from, m, *mean) : sum_row(s + from, m);
+
+#pragma omp ordered
+		sum += (double)part;
+	}
+	return sum;
+}
+
 /* Reduced axes that follow each other: before, the reduced, after. */
 static bool
 one_block(const struct hmr_node *n, const struct hmr_dims *d, size_t *before,
@@ -233,6 +288,16 @@ reduce(const struct hmr_call *c)
 
 	if (!one_block(n, c->dim_in[0], &before, &rows, &after))
 		return false;
+	if (after == 1 && (n->op == HMR_OP_REDUCE_SUM || n->op == HMR_OP_REDUCE_MEAN)) {
+		for (size_t b = 0; b < before; b++) {
+			double sum = sum_long(c->in[0] + b * rows, rows, NULL);
+
+			c->out[0][b] = (float)(n->op == HMR_OP_REDUCE_SUM ? sum :
+					       sum / (double)rows);
+		}
+		cpu_act_row(c->out[0], c->out[0], before, n);
+		return true;
+	}
 	blocks = (after + COLUMNS - 1) / COLUMNS;
 #pragma omp parallel for if(before * rows * after > CPU_SMALL)
 	for (size_t i = 0; i < before * blocks; i++) {
@@ -281,23 +346,38 @@ norm_columns(const struct hmr_call *c, size_t at, size_t channel, size_t rows,
 		cpu_act_row(c->out[0] + at + r * after, c->out[0] + at + r * after, m, c->n);
 }
 
-/* Along the last axis: scale and bias are rows too. */
 CPU_CLONES static void
-norm_row(float *d, const float *s, size_t n, const float *scale, const float *bias,
-	 float epsilon)
+scale_row(float *d, const float *s, size_t n, float mean, float by, const float *scale,
+	  const float *bias)
 {
-	float sum = 0, square = 0, mean;
+	if (!scale) {
+		for (size_t i = 0; i < n; i++)
+			d[i] = (s[i] - mean) * by;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		d[i] = (s[i] - mean) * by * scale[i] + bias[i];
+}
 
-	for (size_t i = 0; i < n; i++)
-		sum += s[i];
-	mean = sum / (float)n;
-	for (size_t i = 0; i < n; i++)
-		square += (s[i] - mean) * (s[i] - mean);
-	square = 1 / sqrtf(square / (float)n + epsilon);
-	for (size_t i = 0; i < n; i++)
-		d[i] = (s[i] - mean) * square;
-	for (size_t i = 0; scale && i < n; i++)
-		d[i] = d[i] * scale[i] + bias[i];
+/* One mean and variance for a row of n, which is whole rows of channels. */
+static void
+norm_row(const struct hmr_call *c, size_t at, size_t n, size_t ch)
+{
+	const float *s = c->in[0] + at, *scale = c->n->n_in == 3 ? c->in[1] : NULL;
+	float *d = c->out[0] + at, by;
+	float mean = (float)(sum_long(s, n, NULL) / (double)n);
+
+	by = (float)(1 / sqrt(sum_long(s, n, &mean) / (double)n + (double)c->n->value));
+	if (!scale)
+		ch = n < CPU_CHUNK ? n : CPU_CHUNK;
+#pragma omp parallel for if(n > CPU_SMALL)
+	for (size_t i = 0; i < (n + ch - 1) / ch; i++) {
+		size_t m = n - i * ch < ch ? n - i * ch : ch;
+
+		scale_row(d + i * ch, s + i * ch, m, mean, by, scale, scale ? c->in[2] : NULL);
+		if (c->n->act)
+			cpu_act_row(d + i * ch, d + i * ch, m, c->n);
+	}
 }
 
 static bool
@@ -309,14 +389,10 @@ norm(const struct hmr_call *c)
 
 	if (!one_block(n, x, &before, &rows, &after))
 		return false;
-	if (after == 1 && rows == ch) {
-#pragma omp parallel for if(before * rows > CPU_SMALL)
-		for (size_t b = 0; b < before; b++) {
-			norm_row(c->out[0] + b * rows, c->in[0] + b * rows, rows,
-				 n->n_in == 3 ? c->in[1] : NULL,
-				 n->n_in == 3 ? c->in[2] : NULL, n->value);
-			cpu_act_row(c->out[0] + b * rows, c->out[0] + b * rows, rows, n);
-		}
+	if (after == 1) {	/* before counts the threads' work where rows are short */
+#pragma omp parallel for if(rows <= CPU_SMALL && before * rows > CPU_SMALL)
+		for (size_t b = 0; b < before; b++)
+			norm_row(c, b * rows, rows, ch);
 		return true;
 	}
 	if (after != ch)

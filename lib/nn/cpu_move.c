@@ -69,6 +69,13 @@ pad_image(const struct hmr_call *c)
 				d[k] = c->n->value;
 			if (!inside)
 				continue;
+			if (in->d[3] == out->d[3]) {	/* the rest of the row at once */
+				memcpy(d, c->in[0] + ((b * in->d[1] + y) * in->d[2]) * in->d[3],
+				       (size_t)(in->d[2] * in->d[3]) * sizeof(*d));
+				d += (in->d[2] - 1) * in->d[3];
+				x += in->d[2] - 1;
+				continue;
+			}
 			memcpy(d + k, c->in[0] + ((b * in->d[1] + y) * in->d[2] + x) *
 			       in->d[3], (size_t)in->d[3] * sizeof(*d));
 			for (k += in->d[3]; k < out->d[3]; k++)
@@ -174,7 +181,7 @@ transpose(const struct hmr_call *c)
 /* --- parts ---------------------------------------------------------------- */
 
 /* Every step-th float of n. */
-static void
+CPU_CLONES static void
 pick(float *d, const float *s, int64_t n, int64_t step)
 {
 	if (step == 2) {
@@ -187,6 +194,23 @@ pick(float *d, const float *s, int64_t n, int64_t step)
 }
 
 /* Axes from `tail` on are taken whole. */
+/* One float of every pair, over the whole tensor: the halves of a channel shuffle. */
+static bool
+slice_pairs(const struct hmr_call *c)
+{
+	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
+	const int64_t *l = c->n->list + 3 * (in->n - 1);
+	const int64_t total = (int64_t)hmr_dims_total(out);
+
+	if (l[1] != 2 || in->d[in->n - 1] % 2 || 2 * total != (int64_t)hmr_dims_total(in))
+		return false;
+#pragma omp parallel for if(total > CPU_SMALL)
+	for (int64_t i = 0; i < total; i += CPU_CHUNK)
+		pick(c->out[0] + i, c->in[0] + 2 * i + l[0],
+		     total - i < CPU_CHUNK ? total - i : CPU_CHUNK, 2);
+	return true;
+}
+
 static void
 slice(const struct hmr_call *c)
 {
@@ -234,7 +258,10 @@ cpu_move_call(const struct hmr_call *c)
 	case HMR_OP_CONCAT: concat(c); return true;
 	case HMR_OP_SPLIT: split(c); return true;
 	case HMR_OP_TRANSPOSE: transpose(c); return true;
-	case HMR_OP_SLICE: slice(c); return true;
+	case HMR_OP_SLICE:
+		if (!slice_pairs(c))
+			slice(c);
+		return true;
 	case HMR_OP_PAD:
 		if (c->dim_out[0]->n == 4)
 			pad_image(c);

@@ -25,25 +25,65 @@ act(const struct hmr_call *c)
 		cpu_act_row(d + i, s + i, (size_t)(n - i < chunk ? n - i : chunk), node);
 }
 
-CPU_CLONES static void
-max_into(float *restrict d, const float *restrict s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		d[i] = s[i] > d[i] ? s[i] : d[i];
-}
-
-CPU_CLONES static void
-add_into(float *restrict d, const float *restrict s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		d[i] += s[i];
-}
-
 static void
 scale(float *d, size_t n, float by)
 {
 	for (size_t i = 0; i < n; i++)
 		d[i] *= by;
+}
+
+#define BLOCK 16		/* channels in hand */
+
+/* The largest, or the sum, of n pixels in turn. */
+#define POOL(name, start, expr) \
+CPU_CLONES static void \
+name(float *d, const float *const *s, int n, size_t ch) \
+{ \
+	size_t i = 0; \
+\
+	for (; i + BLOCK <= ch; i += BLOCK) { \
+		float a[BLOCK]; \
+\
+		for (int k = 0; k < BLOCK; k++) \
+			a[k] = start; \
+		for (int t = 0; t < n; t++) \
+			for (int k = 0; k < BLOCK; k++) { \
+				float x = s[t][i + (size_t)k]; \
+\
+				a[k] = expr(a[k], x); \
+			} \
+		memcpy(d + i, a, sizeof(a)); \
+	} \
+	for (; i < ch; i++) { \
+		float a = start; \
+\
+		for (int t = 0; t < n; t++) \
+			a = expr(a, s[t][i]); \
+		d[i] = a; \
+	} \
+}
+
+#define LARGER(a, x) ((x) > (a) ? (x) : (a))
+#define PLUS(a, x) ((a) + (x))
+POOL(max_pixel, -INFINITY, LARGER)
+POOL(sum_pixel, 0, PLUS)
+
+#define TAPS 64			/* of a window, at once */
+
+/* A window of more taps is done in parts. */
+static void
+window(const struct hmr_node *n, float *d, const float *const *s, int taps, size_t ch,
+       bool first)
+{
+	const float *all[TAPS + 1];
+
+	if (!first) {		/* with what there is already */
+		all[0] = d;
+		memcpy(all + 1, s, (size_t)taps * sizeof(*s));
+		s = all;
+		taps++;
+	}
+	(n->op == HMR_OP_AVG_POOL ? sum_pixel : max_pixel)(d, s, taps, ch);
 }
 
 static void
@@ -55,10 +95,11 @@ pool_row(const struct hmr_call *c, const int32_t pad[4], int64_t b, int64_t y)
 	float *d = c->out[0] + (size_t)((b * out->d[1] + y) * out->d[2]) * ch;
 
 	for (int64_t x = 0; x < out->d[2]; x++, d += ch) {
+		const float *tap[TAPS];
 		int64_t count = 0;
+		bool first = true;
+		int taps = 0;
 
-		for (size_t i = 0; i < ch; i++)
-			d[i] = n->op == HMR_OP_AVG_POOL ? 0 : -INFINITY;
 		for (int64_t k = 0; k < n->kernel[0] * n->kernel[1]; k++) {
 			int64_t iy = y * n->stride[0] - pad[0] + k / n->kernel[1];
 			int64_t ix = x * n->stride[1] - pad[1] + k % n->kernel[1];
@@ -66,9 +107,15 @@ pool_row(const struct hmr_call *c, const int32_t pad[4], int64_t b, int64_t y)
 			if (iy < 0 || ix < 0 || iy >= in->d[1] || ix >= in->d[2])
 				continue;
 			count++;
-			(n->op == HMR_OP_AVG_POOL ? add_into : max_into)(d, c->in[0] +
-				(size_t)((b * in->d[1] + iy) * in->d[2] + ix) * ch, ch);
+			tap[taps++] = c->in[0] + (size_t)((b * in->d[1] + iy) * in->d[2] + ix) * ch;
+			if (taps == TAPS) {
+				window(n, d, tap, taps, ch, first);
+				first = false;
+				taps = 0;
+			}
 		}
+		if (taps || first)
+			window(n, d, tap, taps, ch, first);
 		if (n->op == HMR_OP_AVG_POOL)
 			scale(d, ch, 1 / (float)(n->count_pad ?
 				n->kernel[0] * n->kernel[1] : count));

@@ -2,64 +2,17 @@
 /*
  * A TensorFlow.js model: the input up to the first NUL byte is the JSON, the rest
  * its weight file; without a NUL, the weights are its member "hex", or count from 0
- * up, so that text alone is a seed (tests/golden/tfjs.py with "hex" added). What is imported is written, opened and, where it is small,
- * run on ref, so that a graph that passed the checks cannot break the loops.
+ * up, so that text alone is a seed (tests/golden/tfjs.py with "hex" added). What is
+ * imported is used (built.h).
  */
-#define _GNU_SOURCE		/* memfd_create */
-#include <stdio.h>
-#include <stdlib.h>
+#include "built.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <cjson/cJSON.h>
 
 #include "import/import.h"
-#include "nn/backend.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-/* Work of a run, roughly; huge graphs are legal but slow. */
-static bool
-is_small(const struct hmr_model *m)
-{
-	const struct hmr_graph *g = hmr_model_graph(m);
-	struct hmr_dims *d = calloc(g->n_values, sizeof(*d));
-	double work = 0;
-
-	if (d && !hmr_graph_shapes(g, NULL, NULL, d, NULL))
-		for (uint32_t i = 0; i < g->n_nodes; i++) {
-			double w = g->node[i].op == HMR_OP_MAX_POOL ?
-				   (double)g->node[i].kernel[0] * g->node[i].kernel[1] : 1;
-
-			if (g->node[i].op == HMR_OP_CONV)
-				w = (double)hmr_dims_total(&d[g->node[i].in[1]]);
-			work += w * (double)hmr_dims_total(&d[g->node[i].out[0]]);
-		}
-	free(d);
-	return d && work < 1e6;
-}
-
-static void
-use(const struct hmr_build *b)
-{
-	struct hmr_build_about a = { "fuzz", "network", NULL, NULL };
-	struct hmr_net_options o = { .device = "ref" };
-	char path[64];
-	struct hmr_model *m;
-	struct hmr_net *net;
-
-	snprintf(path, sizeof(path), "/tmp/hmr-fuzz-tfjs.%ld", (long)getpid());
-	if (hmr_build_write(b, path, &a, NULL))
-		return;
-	if (hmr_model_open(&m, path, NULL))
-		abort();	/* what we write we must read */
-	unlink(path);
-	if (is_small(m) && !hmr_net_new(&net, m, &o, NULL)) {
-		(void)!hmr_net_run(net, 0, NULL);
-		hmr_net_free(net);
-	}
-	hmr_model_close(m);
-}
 
 /* Weights for a manifest: elements 0 1 2 … 7 0 1 …, as many bytes as it says. */
 static uint8_t *
@@ -109,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		bin = invent(j, &n_bin);
 	if (!hmr_tfjs_build(&b, j, bin, n_bin, NULL)) {
 		cJSON_Delete(hmr_import_recognise(&b, kind));
-		use(&b);
+		fuzz_built(&b);
 	}
 	hmr_build_release(&b);
 	cJSON_Delete(j);
