@@ -163,7 +163,7 @@ $O/gpu/%: $O/tests/cuda/%.o $(call archives,all)
 	@mkdir -p $(@D)
 	$Q$(CC) $(HMR_LDFLAGS) $(LDFLAGS) -o $@ $< $(call libs,all) -lcmocka
 
-units: $(UNITS)
+units: $(UNITS) $(addprefix $O/fake/,hmr-detect hmr-mesh)
 -include $(shell find $O -name '*.d' 2>/dev/null)
 # Fuzz targets are built by clang, apart from everything else.
 $O/fuzz/%: $O/tests/fuzz/%.o $(call archives,all)

@@ -26,7 +26,7 @@ ok $? "less than 1.7 GB"
 expect 0 "plan within a limit" hmr-model show --plan cuda --gpu-mem 512M hmr2
 [ "$(awk '/GPU/ { print $NF <= 512 * 1048576 }' "$T/out")" = 1 ]
 ok $? "is within it"
-fails 1 "a limit that is too little" hmr-model show --plan cuda --gpu-mem 100M hmr2
+fails 3 "a limit that is too little" hmr-model show --plan cuda --gpu-mem 100M hmr2
 like "$T/err" "are needed" "says what would be enough"
 expect 2 "a plan for another device" hmr-model show --plan cpu hmr2
 
@@ -106,4 +106,49 @@ hmr-assoc -q --all "$T/m.hmr" >"$T/m.jsonl"
 like "$T/m.jsonl" '"shape":\[0,0,0,0,0,0,0,0,0,0\]' "leaves the shape out"
 fails 1 "no such device" hmr-mesh -m hmr2 -d cuda:77 "$T/people.hmr"
 expect 0 "plain loops" hmr-mesh -m hmr2 -d ref -o "$T/ref.hmr" "$T/people.hmr"
+
+# The program with a GPU that is not there (tests/fake): the same bodies, and a
+# device error that keeps what was finished.
+[ -x "$B/fake/hmr-mesh" ] || {
+	skip 1 "no programs over the fake device"
+	finish
+	exit
+}
+gpu() { "$B/fake/hmr-mesh" -m hmr2 -d cuda --precision f32 --max-people 1 "$@" "$T/two.hmr"; }
+mkdir "$T/two"
+cp "$O/image.png" "$T/two/1.png"
+cp "$O/image.png" "$T/two/2.png"
+hmr-decode -q "$T/two" | "$T/people" 120,60,260,420 >"$T/two.hmr"
+expect 0 "on the fake GPU" gpu -v --vertices -o "$T/gpu.hmr"
+like "$T/err" "on cuda:0, f32" "says where it runs"
+like "$T/err" "GPU memory: [0-9]* bytes" "says how much it takes"
+expect 0 "on the CPU" hmr-mesh -m hmr2 -d cpu --vertices -o "$T/cpu.hmr" "$T/two.hmr"
+for i in gpu cpu; do hmr-assoc -q --all --vertices "$T/$i.hmr" >"$T/$i.jsonl"; done
+$py - "$T/gpu.jsonl" "$T/cpu.jsonl" >"$T/diff" 2>&1 <<'EOF'
+import json, sys
+import numpy as np
+a, b = ([json.loads(l)['people'][0] for l in list(open(f))[1:-1]] for f in sys.argv[1:])
+assert len(a) == len(b) == 2
+for x, y in zip(a, b):
+    for key, limit in (('vertices', 1e-4), ('joints3d', 1e-4), ('joints2d', .05)):
+        off = np.abs(np.array(x[key]) - np.array(y[key])).max()
+        print(key, off)     # observed: 1e-5 m, 9e-6 m, 4e-4 px
+        assert off < limit
+EOF
+ok $? "the bodies of the CPU"
+note "$(tail -n 1 "$T/diff")"
+fails 3 "a limit that is too little" gpu --gpu-mem 1M -o "$T/x.hmr"
+like "$T/err" "are needed" "says what would be enough"
+# The last call that may fail is the second frame's.
+lo=1 hi=400
+while [ $((hi - lo)) -gt 1 ]; do
+	mid=$(((lo + hi) / 2))
+	if HMR_FAKE="fail=$mid" gpu -q -o "$T/x.hmr" 2>/dev/null; then hi=$mid; else lo=$mid; fi
+done
+fails 1 "a device that fails in the second frame" env HMR_FAKE="fail=$lo" "$B/fake/hmr-mesh" \
+    -m hmr2 -d cuda --precision f32 --max-people 1 -o "$T/x.hmr" "$T/two.hmr"
+note "$(cat "$T/err")"
+run hmr-info "$T/x.hmr"
+[ $got -eq 3 ] && grep -q 'frames    1, number 0 to 0' "$T/out" && grep -q 'failed' "$T/out" "$T/err"
+ok $? "the first frame is kept, END says failed" || notefile "$T/out"
 finish
