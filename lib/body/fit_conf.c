@@ -12,10 +12,11 @@
 
 #define HALF 0.10	/* metres of expected error at confidence 1/2 */
 /* Found on rendered people of known pose (MODEL.md, "The fit"). */
-#define SPREAD 1.64	/* the landmarks' errors are larger and not independent */
-#define LEAN 0.139	/* of the distance from the pelvis */
+#define SPREAD 1.4	/* the landmarks' errors are larger and not independent */
+#define LEAN 0.15	/* of the distance from the pelvis */
 #define EMPTY 0.25	/* metres beside the joints that a box may well have */
 #define OUTSIDE 0.10	/* and that a joint may well lie outside */
+#define BOX 0.5		/* of what is more, as expected error: boxes err, too */
 #define MISFIT 0.03	/* metres of disagreement in depth where those two hold */
 #define POWER 0.66	/* of it, in the square of the error */
 
@@ -147,7 +148,7 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 	(void)fit_normal(f, s);
 	bool known = fit_factor(f, 0);
 	double by = trouble(f, s), metre = f->focal / exp(s->camera[2]);
-	double bare = f->boxed ? fmax(0, empty(f, out, metre) - EMPTY) : 0;
+	double bare = f->boxed ? BOX * fmax(0, empty(f, out, metre) - EMPTY) : 0;
 	for (int i = 0; i < HMR_BODY_LANDMARKS; i++) {
 		off[i] = 0;
 		if (f->target[i].weight2 == 0)
@@ -167,7 +168,7 @@ fit_confidence(struct hmr_fit *f, const struct fit_state *s,
 			r = fmax(r, off[next_to[i][n]]);
 		e = by * (e + d * d) + r + bare * bare;
 		if (f->boxed) {
-			d = fmax(0, outside(f, out, i, metre) - OUTSIDE);
+			d = BOX * fmax(0, outside(f, out, i, metre) - OUTSIDE);
 			e += d * d;
 		}
 		out->joint_conf[i] = (float)(1 / (1 + e / (HALF * HALF)));
