@@ -35,6 +35,7 @@ static const char help[] =
 "\n"
 "  import [tfjs] FILE     take in a TensorFlow.js graph model\n"
 "  import [onnx] FILE     take in an ONNX model\n"
+"  import [tflite] FILE   take in a TensorFlow Lite model\n"
 "  import mannequin       write the built-in body as a file\n"
 "  import hmr2            take in HMR2.0 and SMPL: --checkpoint, --smpl, --joints\n"
 "  list                   the models in the models' folder\n"
@@ -214,6 +215,7 @@ static const struct {
 } formats[] = {
 	{ "tfjs", ".json", hmr_import_tfjs, "on" },
 	{ "onnx", ".onnx", hmr_import_onnx, "ons" },
+	{ "tflite", ".tflite", hmr_import_tflite, "on" },
 };
 
 /* By name, or by the file's ending; -1: neither. */
@@ -244,7 +246,7 @@ cmd_import(int argc, char **argv, struct hmr_err *e)
 		return import_hmr2(e);
 	if (!body && format < 0)
 		hmr_usage_die("import: '%.100s' is of no known format (tfjs FILE.json, "
-			      "onnx FILE.onnx, mannequin, hmr2)", argv[0]);
+			      "onnx FILE.onnx, tflite FILE.tflite, mannequin, hmr2)", argv[0]);
 	if (opt.letters[strspn(opt.letters, body ? "on" : formats[format].letters)])
 		hmr_usage_die("import of this does not take one of the options given");
 	import_name(info.name, file);

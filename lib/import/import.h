@@ -54,6 +54,14 @@ HMR_MUST_USE enum hmr_status
 hmr_onnx_build(struct hmr_build *b, const uint8_t *bytes, size_t n,
 	       const struct hmr_onnx_options *o, struct hmr_err *e);
 
+/* A TensorFlow Lite model (FlatBuffers, schema 3), written to `out` likewise; float16
+ * and scaled 8-bit constants are taken, quantized inputs are not. */
+HMR_MUST_USE enum hmr_status
+hmr_import_tflite(const char *path, const char *out, struct hmr_import_info *info,
+		  struct hmr_err *e);
+HMR_MUST_USE enum hmr_status	/* from memory, as hmr_onnx_build() */
+hmr_tflite_build(struct hmr_build *b, const uint8_t *bytes, size_t n, struct hmr_err *e);
+
 /* What every importer does last: recognises the network, writes it with its
  * provenance (deleted, may be NULL) and reads it back. info->name may be empty. */
 HMR_MUST_USE enum hmr_status

@@ -105,6 +105,7 @@ blazepose(struct hmr_build *b, char kind[32])
 	cJSON_AddStringToObject(m, "present", f->name);
 	cJSON_AddNumberToObject(m, "points", 39);
 	cJSON_AddNumberToObject(m, "crop", 1.25);
+	b->input[0].free[0] = 1;	/* its shapes keep the batch, whatever the file says */
 	strcpy(kind, "pose");
 	return m;
 }
