@@ -21,12 +21,15 @@ class_score(const struct hmr_detect_spec *s, const struct hmr_place *p, const fl
 {
 	float x = v[s->classes > 1 ? s->person * p->step : 0], top = v[0], sum = 0;
 
+	if (s->best || s->activation == HMR_ACTIVATION_SOFTMAX)
+		for (uint32_t c = 1; c < s->classes; c++)
+			top = fmaxf(top, v[c * p->step]);
+	if (s->best && x < top)
+		return 0;
 	if (s->activation == HMR_ACTIVATION_SIGMOID)
 		return sigmoid(x);
 	if (s->activation == HMR_ACTIVATION_NONE)
 		return x;
-	for (uint32_t c = 1; c < s->classes; c++)
-		top = fmaxf(top, v[c * p->step]);
 	for (uint32_t c = 0; c < s->classes; c++)
 		sum += expf(v[c * p->step] - top);
 	return expf(x - top) / sum;

@@ -348,6 +348,15 @@ take_channels(struct reader *r, const cJSON *j)
 }
 
 static enum hmr_status
+take_best(struct reader *r, const cJSON *j)
+{
+	if (!cJSON_IsBool(j))
+		return want(r, "true or false");
+	r->s->best = cJSON_IsTrue(j);
+	return HMR_OK;
+}
+
+static enum hmr_status
 take_nms(struct reader *r, const cJSON *j)
 {
 	if (!cJSON_IsBool(j))
@@ -445,7 +454,8 @@ take_decode(struct reader *r, const cJSON *j)
 {
 	static const struct key keys[] = { { "strides", take_strides },
 		{ "classes", take_classes }, { "person", take_person },
-		{ "activation", take_activation }, { "power", take_power },
+		{ "activation", take_activation }, { "best", take_best },
+		{ "power", take_power },
 		{ "box", take_box }, { "unit", take_unit }, { "bins", take_bins },
 		{ "centre", take_centre }, { "nms", take_nms }, { "sizes", take_sizes },
 		{ "gate", take_gate }, { NULL, NULL } };

@@ -28,8 +28,8 @@ static const struct kind {
 		.fit = HMR_FIT_LETTERBOX, .bgr = true, .std = { 1, 1, 1 },
 		.fill = { 114, 114, 114 }, .n_columns = 3,
 		.column = { HMR_COLUMN_BOX, HMR_COLUMN_OBJECTNESS, HMR_COLUMN_CLASSES },
-		.n_strides = 3, .stride = { 8, 16, 32 }, .form = HMR_BOX_YOLOX,
-		.unit = HMR_UNIT_STRIDES, .nms = true } },
+		.n_strides = 3, .stride = { 8, 16, 32 }, .best = true,
+		.form = HMR_BOX_YOLOX, .unit = HMR_UNIT_STRIDES, .nms = true } },
 	/* PaddlePaddle/PaddleDetection: configs/picodet, pico_head.py */
 	[HMR_DETECT_PICODET] = { "picodet", {
 		.fit = HMR_FIT_STRETCH, .mean = IMAGENET_MEAN, .std = IMAGENET_STD,
@@ -50,7 +50,7 @@ static const struct kind {
 		.fit = HMR_FIT_STRETCH, .bgr = true, .std = { 255, 255, 255 },
 		.n_columns = 3,
 		.column = { HMR_COLUMN_OBJECTNESS, HMR_COLUMN_BOX, HMR_COLUMN_CLASSES },
-		.n_strides = 1, .stride = { 16 }, .power = { 0.6f, 0.4f },
+		.n_strides = 1, .stride = { 16 }, .best = true, .power = { 0.6f, 0.4f },
 		.form = HMR_BOX_FASTEST, .unit = HMR_UNIT_STRIDES, .nms = true } },
 	/* boxes and scores as they are */
 	[HMR_DETECT_BOXES] = { "boxes", {

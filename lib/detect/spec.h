@@ -74,6 +74,7 @@ struct hmr_detect_spec {
 	uint32_t classes;		/* 0: as many as the outputs have */
 	uint32_t person;		/* its class */
 	enum hmr_activation activation;	/* of class scores and objectness */
+	bool best;			/* only cells whose best class is the person */
 	float power[2];			/* score = objectness^[0] class^[1] */
 	enum hmr_box_form form;
 	enum hmr_box_unit unit;

@@ -176,10 +176,11 @@ test_yolox(void **state)
 	row[2] = logf(3);
 	row[3] = logf(1.5f);
 	row[4] = 0.8f;
-	row[5] = 1;
+	row[5] = 0.4f;
 	row[6] = 0.5f;
-	number[0][4] = 0.8f;		/* objectness of something else */
-	number[0][5] = 1;
+	number[0][4] = 1;		/* something else, that looks like a person too */
+	number[0][5] = 0.9f;
+	number[0][6] = 0.8f;
 	assert_int_equal(decode(&d, &f, out), 1);
 	check(out, 0.4f, 40 - 24, 12 - 12, 40 + 24, 12 + 12);
 	/* decoded inside: pixels */

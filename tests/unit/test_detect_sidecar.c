@@ -22,7 +22,7 @@ test_all_keys(void **state)
 		"\"outputs\":{\"boxes\":[\"a\",\"b\"],\"scores\":\"c\",\"objectness\":\"d\","
 		"\"labels\":\"e\",\"channels\":\"first\"},"
 		"\"decode\":{\"strides\":[8,16],\"classes\":4,\"person\":3,"
-		"\"activation\":\"softmax\",\"power\":[0.5,2],\"box\":\"bins\",\"unit\":\"strides\","
+		"\"activation\":\"softmax\",\"best\":false,\"power\":[0.5,2],\"box\":\"bins\",\"unit\":\"strides\","
 		"\"bins\":16,\"centre\":0.5,\"nms\":false,\"sizes\":[224,448],\"gate\":0.25}}";
 	struct hmr_detect_spec s;
 	struct hmr_err e = { 0 };
@@ -51,6 +51,7 @@ test_all_keys(void **state)
 	assert_int_equal(s.classes, 4);
 	assert_int_equal(s.person, 3);
 	assert_int_equal(s.activation, HMR_ACTIVATION_SOFTMAX);
+	assert_false(s.best);
 	assert_float_equal(s.power[0], 0.5f, 0);
 	assert_float_equal(s.power[1], 2, 0);
 	assert_int_equal(s.form, HMR_BOX_BINS);
@@ -132,6 +133,7 @@ test_mistakes(void **state)
 		{ HEAD ",\"decode\":{\"unit\":\"metres\"}}", "decode.unit" },
 		{ HEAD ",\"decode\":{\"bins\":1}}", "decode.bins: 2 to 64" },
 		{ HEAD ",\"decode\":{\"centre\":2}}", "decode.centre" },
+		{ HEAD ",\"decode\":{\"best\":1}}", "decode.best: true or false" },
 		{ HEAD ",\"decode\":{\"nms\":1}}", "decode.nms: true or false" },
 		{ HEAD ",\"decode\":{\"gate\":2}}", "decode.gate" },
 		{ HEAD ",\"decode\":{\"sizes\":[1]}}", "decode.sizes" },
