@@ -18,6 +18,7 @@
 #define SCALES (HMR_DETECT_SIDES + 1)
 
 struct scale {
+	uint64_t gpu_mem;		/* bytes of a GPU that it needs; 0: no limit */
 	struct hmr_net *net;
 	struct hmr_decoder decoder;
 	float *input;
@@ -40,7 +41,7 @@ struct hmr_detector {
 	struct hmr_scored *found;
 	uint32_t cap;			/* of found */
 	struct hmr_tile_part *part;	/* [HMR_TILE_PARTS], with tiles */
-	uint64_t gpu_taken;		/* bytes of a GPU */
+	uint64_t gpu_over;		/* bytes of o.gpu_mem that no network needs */
 	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
 };
 
@@ -63,28 +64,60 @@ dims_of(void *ctx, const char *name, struct hmr_dims *d)
 	return hmr_net_output(ctx, name, d) != NULL;
 }
 
-/* A network for s->width x s->height pixels. */
+/* A network for s->width x s->height pixels, as hmr_net_new() takes it. */
+static void
+net_options(const struct hmr_detector *d, const struct scale *s,
+	    const char *names[HMR_DECODE_OUTPUTS + 1], struct hmr_net_options *o)
+{
+	*o = (struct hmr_net_options){ .device = d->o.device, .precision = d->o.precision,
+		.threads = d->o.threads, .outputs = names };
+	hmr_decoder_names(&d->spec, names);
+	o->input = (struct hmr_dims){ 4, { 1, 3, s->height, s->width } };
+	if (d->nhwc)
+		o->input = (struct hmr_dims){ 4, { 1, s->height, s->width, 3 } };
+}
+
+/* What the networks need of a GPU together; what is over goes to the first ones. */
+static enum hmr_status
+share_gpu(struct hmr_detector *d, const struct hmr_model *m, uint32_t n, struct hmr_err *e)
+{
+	const char *names[HMR_DECODE_OUTPUTS + 1];
+	struct hmr_net_options o;
+	uint64_t least, sum = 0;
+	enum hmr_status st;
+
+	for (uint32_t i = 0; d->o.gpu_mem && i < n; i++) {
+		net_options(d, &d->scale[i], names, &o);
+		if ((st = hmr_net_least(m, &o, &least, e)))
+			return st;
+		d->scale[i].gpu_mem = least;
+		sum += least;
+	}
+	if (sum > d->o.gpu_mem)
+		return hmr_fail(e, HMR_E_LIMIT, "%u networks need %llu bytes of GPU memory, the "
+				"limit is %llu", n, (unsigned long long)sum,
+				(unsigned long long)d->o.gpu_mem);
+	d->gpu_over = d->o.gpu_mem - sum;
+	return HMR_OK;
+}
+
 static enum hmr_status
 open_net(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 	 struct hmr_err *e)
 {
 	const char *names[HMR_DECODE_OUTPUTS + 1];
-	struct hmr_net_options o = { .device = d->o.device,
-		.precision = d->o.precision, .threads = d->o.threads, .outputs = names };
+	struct hmr_net_options o;
 	struct hmr_net_plan plan;
 	struct hmr_dims dims;
 	enum hmr_status st;
 
-	if (d->o.gpu_mem)
-		o.gpu_mem = d->o.gpu_mem > d->gpu_taken ? d->o.gpu_mem - d->gpu_taken : 1;
-	hmr_decoder_names(&d->spec, names);
-	o.input = (struct hmr_dims){ 4, { 1, 3, s->height, s->width } };
-	if (d->nhwc)
-		o.input = (struct hmr_dims){ 4, { 1, s->height, s->width, 3 } };
+	net_options(d, s, names, &o);
+	o.gpu_mem = s->gpu_mem ? s->gpu_mem + d->gpu_over : 0;
 	if ((st = hmr_net_new(&s->net, m, &o, e)))
 		return st;
 	hmr_net_plan(s->net, &plan);
-	d->gpu_taken += plan.device;
+	if (s->gpu_mem)
+		d->gpu_over -= plan.device - s->gpu_mem;
 	if (!(s->input = hmr_net_input(s->net, NULL, &dims)) || dims.n != 4 ||
 	    memcmp(dims.d, o.input.d, 4 * sizeof(*dims.d)))
 		return hmr_fail(e, HMR_E_MODEL, "input is not an image of %ux%u", s->width,
@@ -181,6 +214,8 @@ open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
 	if ((st = set_scales(d, e)))
 		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
 	set_tiles(d);
+	if ((st = share_gpu(d, m, nets(d), e)))
+		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
 	for (uint32_t i = 0; i < nets(d); i++) {
 		struct scale *s = &d->scale[i];
 

@@ -207,6 +207,32 @@ hmr_net_free(struct hmr_net *n)
 	free(n);
 }
 
+enum hmr_status
+hmr_net_least(const struct hmr_model *m, const struct hmr_net_options *o,
+	      uint64_t *bytes, struct hmr_err *e)
+{
+	struct hmr_net_options one = *o;
+	struct hmr_net_plan p;
+	struct hmr_target t;
+	struct hmr_net *n;
+	enum hmr_status st;
+
+	*bytes = 0;
+	if ((st = hmr_target_choose(&t, o->device, e)) || t.kind != HMR_TARGET_CUDA)
+		return st;
+	one.plan_only = true;
+	one.gpu_mem = 0;
+	one.batches = NULL;
+	if (o->batches)
+		one.input.d[0] = 1;
+	if ((st = hmr_net_new(&n, m, &one, e)))
+		return st;
+	hmr_net_plan(n, &p);
+	*bytes = p.weights + p.activations;
+	hmr_net_free(n);
+	return HMR_OK;
+}
+
 void
 hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out)
 {

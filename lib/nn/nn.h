@@ -84,6 +84,11 @@ HMR_MUST_USE enum hmr_status
 hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 	    const struct hmr_net_options *o, struct hmr_err *e);
 void hmr_net_free(struct hmr_net *n);
+/* Bytes of a GPU's memory that a network as in o takes at least, one image at a time;
+ * 0 where it runs elsewhere. For stages that share one limit among several. */
+HMR_MUST_USE enum hmr_status
+hmr_net_least(const struct hmr_model *m, const struct hmr_net_options *o,
+	      uint64_t *bytes, struct hmr_err *e);
 void hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out);
 const char *hmr_net_backend(const struct hmr_net *n);	/* "cpu", "ref", "cuda:0" */
 const char *hmr_net_precision(const struct hmr_net *n);	/* "f32", … */
