@@ -44,35 +44,57 @@ take_in(const struct hmr2_linear_args *a, float *x, uint32_t first, HMR_BLOCK_PA
 				a->norm_b[i + j];
 }
 
+/* Eight weights times inputs i .. i+7 of `people` rows. */
+HMR_FN void
+add_products(float sum[GROUP], struct v_eight weights, int type, const float *x,
+	     uint32_t in, uint32_t i, uint32_t people)
+{
+	float w[8];
+
+	v_open8(weights, type, w);
+	V_UNROLL
+	for (uint32_t p = 0; p < GROUP; p++) {
+		float v[8];
+
+		if (p >= people)
+			continue;
+		v_ld8(x, p * in + i, V_F32, v);
+		V_UNROLL
+		for (uint32_t j = 0; j < 8; j++)
+			sum[p] += w[j] * v[j];
+	}
+}
+
+#define AHEAD 4			/* of 8 weights: all of a lane's for 1024 inputs */
+
 HMR_FN void
 linear(const struct hmr2_linear_args *a, int type, HMR_BLOCK_PARAM)
 {
 	HMR_SHARED(float, x);
 	uint32_t lane = HMR_THREAD % 32, o = HMR_BLOCK_X * 8 + HMR_THREAD / 32;
 	size_t row = (size_t)(o < a->out ? o : 0) * a->in;
+	struct v_eight w[AHEAD];
 
+	/* under way while the inputs are normed */
+	V_UNROLL
+	for (uint32_t k = 0; k < AHEAD; k++)
+		if (lane * 8 + k * 256 < a->in)
+			w[k] = v_fetch8(a->w, row + lane * 8 + k * 256, type);
 	for (uint32_t first = 0; first < a->people; first += GROUP) {
+		uint32_t people = a->people - first;
 		float sum[GROUP] = { 0, 0, 0, 0 };
 
 		HMR_SYNC();
 		take_in(a, x, first, HMR_BLOCK_PASS);
 		HMR_SYNC();
-		for (uint32_t i = lane * 8; i < a->in; i += 256) {
-			float w[8];
-
-			v_ld8(a->w, row + i, type, w);
-			V_UNROLL
-			for (uint32_t p = 0; p < GROUP; p++) {
-				float v[8];
-
-				if (first + p >= a->people)
-					continue;
-				v_ld8(x, p * a->in + i, V_F32, v);
-				V_UNROLL
-				for (uint32_t j = 0; j < 8; j++)
-					sum[p] += w[j] * v[j];
-			}
-		}
+		V_UNROLL
+		for (uint32_t k = 0; k < AHEAD; k++)
+			if (lane * 8 + k * 256 < a->in)
+				add_products(sum, w[k], type, x, a->in, lane * 8 + k * 256,
+					     people);
+		for (uint32_t i = lane * 8 + AHEAD * 256; i < a->in; i += 256)
+			add_products(sum, v_fetch8(a->w, row + i, type), type, x, a->in, i,
+				     people);
 		V_UNROLL
 		for (uint32_t p = 0; p < GROUP; p++)
 			sum[p] = v_warp_sum(sum[p], HMR_BLOCK_PASS);

@@ -167,14 +167,18 @@ v_st(void *p, size_t i, float f, int type)
 }
 
 HMR_FN void
-v_ld4f(const float *p, float out[4])
+v_open4(struct v_quad q, float out[4])
 {
-	struct v_quad q = v_ld16(p);
-
 	out[0] = v_float(q.x);
 	out[1] = v_float(q.y);
 	out[2] = v_float(q.z);
 	out[3] = v_float(q.w);
+}
+
+HMR_FN void
+v_ld4f(const float *p, float out[4])
+{
+	v_open4(v_ld16(p), out);
 }
 
 HMR_FN void
@@ -189,21 +193,39 @@ v_unpack(uint32_t u, int type, float out[2])
 	}
 }
 
-/* Elements i .. i+7 and i .. i+3; i a multiple of as many. */
+/* Elements i .. i+7, i a multiple of 8: fetched now, used later. */
+struct v_eight {
+	struct v_quad a, b;	/* b of float32 alone */
+};
+
+HMR_FN struct v_eight
+v_fetch8(const void *p, size_t i, int type)
+{
+	struct v_eight e;
+
+	e.a = v_ld16((const char *)p + i * v_bytes(type));
+	e.b = type == V_F32 ? v_ld16((const float *)p + i + 4) : e.a;
+	return e;
+}
+
+HMR_FN void
+v_open8(struct v_eight e, int type, float out[8])
+{
+	if (type == V_F32) {
+		v_open4(e.a, out);
+		v_open4(e.b, out + 4);
+	} else {
+		v_unpack(e.a.x, type, out);
+		v_unpack(e.a.y, type, out + 2);
+		v_unpack(e.a.z, type, out + 4);
+		v_unpack(e.a.w, type, out + 6);
+	}
+}
+
 HMR_FN void
 v_ld8(const void *p, size_t i, int type, float out[8])
 {
-	if (type == V_F32) {
-		v_ld4f((const float *)p + i, out);
-		v_ld4f((const float *)p + i + 4, out + 4);
-	} else {
-		struct v_quad q = v_ld16((const uint16_t *)p + i);
-
-		v_unpack(q.x, type, out);
-		v_unpack(q.y, type, out + 2);
-		v_unpack(q.z, type, out + 4);
-		v_unpack(q.w, type, out + 6);
-	}
+	v_open8(v_fetch8(p, i, type), type, out);
 }
 
 HMR_FN void
