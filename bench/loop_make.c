@@ -5,9 +5,12 @@
  * in plain clothes, drawn by lib/render over the images of a stream in turn.
  *
  *	loop_make POSES DIRECTIONS SEED TRUTH <background >pictures
+ *	loop_make POSES FRAMES SEED TRUTH TALL <background >pictures
  *
- * TRUTH gets people and bodies, standard output the pictures alone. Built and run
- * by bench/loop.sh.
+ * With TALL, a part of the picture's height, one person over the last background
+ * moves from pose to pose, FRAMES frames each, and stands still for the last third of
+ * them. TRUTH gets people, bodies and identities, standard output the pictures alone.
+ * Built and run by bench/loop.sh.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +35,7 @@ struct loop {
 	struct hmr_head *head;
 	uint8_t *ground[GROUNDS];	/* [height][width][3] */
 	uint8_t *canvas;
+	double tall;			/* of one who moves; 0: many who do not */
 	uint32_t grounds, width, height;
 	uint32_t *face[CLOTHES], faces[CLOTHES];
 	struct hmr_scene *scene;
@@ -164,6 +168,24 @@ outline(const struct loop *l, const struct hmr_body_row *b, float box[4])
 	}
 }
 
+/* The joints and the box as the camera sees them. */
+static void
+project(const struct loop *l, struct hmr_body_row *b, struct hmr_person *p)
+{
+	const float half[2] = { (float)l->width / 2, (float)l->height / 2 };
+
+	outline(l, b, p->box);
+	p->score = 1;
+	for (int i = 0; i < HMR_JOINTS; i++) {
+		for (int k = 0; k < 2; k++)
+			b->joints2d[i][k] = half[k] + b->focal *
+				(b->joints3d[i][k] + b->camera[k]) /
+				(b->joints3d[i][2] + b->camera[2]);
+		b->joint_conf[i] = 1;
+	}
+	b->flags = HMR_BODY_CONF;
+}
+
 /* Puts the person somewhere in the picture, 50 to 85 % of its height tall. */
 static void
 place(const struct loop *l, struct natural *r, struct hmr_body_row *b,
@@ -186,16 +208,22 @@ place(const struct loop *l, struct natural *r, struct hmr_body_row *b,
 		double to = 0.03 * side[k] + u[k] * fmax(room, 0);
 		b->camera[k] += (float)((to - box[k]) * b->camera[2] / b->focal);
 	}
-	outline(l, b, p->box);
-	p->score = 1;
-	for (int i = 0; i < HMR_JOINTS; i++) {
-		for (int k = 0; k < 2; k++)
-			b->joints2d[i][k] = (float)(side[k] / 2) + b->focal *
-				(b->joints3d[i][k] + b->camera[k]) /
-				(b->joints3d[i][2] + b->camera[2]);
-		b->joint_conf[i] = 1;
-	}
-	b->flags = HMR_BODY_CONF;
+	project(l, b, p);
+}
+
+/* Puts the one who moves at a part of the picture's width and height. */
+static void
+place_at(const struct loop *l, const double at[2], struct hmr_body_row *b,
+	 struct hmr_person *p)
+{
+	const double side[2] = { l->width, l->height };
+
+	b->focal = (float)(5000 / 256.0 * fmax(side[0], side[1]));
+	b->camera[2] = (float)(b->focal * 1.7 / (l->tall * side[1]));
+	for (int k = 0; k < 2; k++)
+		b->camera[k] = (float)((at[k] - 0.5) * side[k] * b->camera[2] /
+				       b->focal);
+	project(l, b, p);
 }
 
 /* Draws the person over the next background, in colours of their own. */
@@ -209,14 +237,15 @@ draw(struct loop *l, uint64_t number, const struct hmr_body_row *b)
 	static const uint8_t cloth[10][3] = { { 38, 40, 46 }, { 52, 68, 112 },
 		{ 150, 40, 44 }, { 206, 206, 202 }, { 96, 100, 104 }, { 62, 92, 66 },
 		{ 120, 92, 70 }, { 196, 170, 60 }, { 110, 140, 180 }, { 80, 50, 90 } };
-	struct natural r = { 977 * number + 5 };
+	struct natural r = { l->tall > 0 ? 3913 : 977 * number + 5 };
 	struct hmr_canvas c = { l->canvas, l->width, l->height, (size_t)3 * l->width };
 	struct hmr_scene_camera camera = { .focal = b->focal, .near_m = 0.05f,
 		.centre = { (float)l->width / 2, (float)l->height / 2 } };
 	const uint8_t *colour[CLOTHES];
 	struct hmr_err e = { 0 };
 
-	memcpy(l->canvas, l->ground[number % l->grounds], c.stride * l->height);
+	memcpy(l->canvas, l->ground[l->tall > 0 ? l->grounds - 1 :
+				    number % l->grounds], c.stride * l->height);
 	colour[SKIN] = skin[(int)(4 * natural_uniform(&r))];
 	colour[HAIR] = hair[(int)(4 * natural_uniform(&r))];
 	colour[SHIRT] = cloth[(int)(10 * natural_uniform(&r))];
@@ -247,7 +276,8 @@ emit(struct loop *l, uint64_t number, const struct hmr_person *p,
 		.range = HMR_RANGE_FULL, .depth = 8, .planes = 1, .width = l->width,
 		.height = l->height, .stride = { 3 * l->width },
 		.plane = { l->canvas } };
-	uint8_t people[256], bodies[4096], header[HMR_IMAGE_HEADER];
+	struct hmr_track_row track = { .id = l->tall > 0 ? 1 : (uint32_t)number + 1 };
+	uint8_t people[256], bodies[4096], tracks[256], header[HMR_IMAGE_HEADER];
 	struct iovec parts[4];
 	struct hmr_err e = { 0 };
 
@@ -259,8 +289,103 @@ emit(struct loop *l, uint64_t number, const struct hmr_person *p,
 	hmr_frame_drop(&f, HMR_TAG_IMAGE);
 	if (hmr_frame_put(&f, HMR_TAG_PEOPLE, people, hmr_people_put(people, p, 1), &e) ||
 	    hmr_frame_put(&f, HMR_TAG_BODIES, bodies, hmr_bodies_put(bodies, b, 1), &e) ||
+	    hmr_frame_put(&f, HMR_TAG_TRACKS, tracks, hmr_tracks_put(tracks, &track, 1), &e) ||
 	    hmr_writer_frame(l->truth, &f, &e))
 		die("truth", &e);
+}
+
+/* A person of this pose and shape; the surface is theirs until the next. */
+static void
+become(struct loop *l, double m[HMR_BODY_JOINTS][9],
+       const float shape[HMR_BODY_SHAPES], struct hmr_body_row *b)
+{
+	memset(b, 0, sizeof(*b));
+	for (int j = 0; j < HMR_BODY_JOINTS; j++)
+		for (int k = 0; k < 9; k++)
+			b->pose[j][k] = (float)m[j][k];
+	memcpy(b->shape, shape, sizeof(b->shape));
+	hmr_body_pose(l->body, l->work, (const float (*)[9])b->pose, b->shape,
+		      l->vertices, NULL, b->joints3d, NULL);
+}
+
+static void
+draw_shape(struct natural *r, float shape[HMR_BODY_SHAPES])
+{
+	for (int k = 0; k < HMR_BODY_SHAPES; k++)
+		shape[k] = (float)natural_draw(r, 0, 1, -2.5, 2.5);
+}
+
+static void
+many(struct loop *l, struct natural *r, int poses, int sides)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < poses; i++) {
+		double m[HMR_BODY_JOINTS][9];
+		float shape[HMR_BODY_SHAPES];
+
+		natural_pose(r, m);
+		draw_shape(r, shape);
+		for (int s = 0; s < sides; s++) {
+			struct hmr_body_row b;
+			struct hmr_person p = { 0 };
+
+			become(l, m, shape, &b);
+			place(l, r, &b, &p);
+			emit(l, number++, &p, &b);
+			natural_about(m[0], 1, 6.28318530717959 / sides);
+		}
+	}
+}
+
+/* out = part t of the way from a to b, by at most `most` radians. */
+static void
+between(const double a[9], const double b[9], double t, double most, double out[9])
+{
+	double r[9], w[3], m[9];
+
+	rot_tmul(a, b, r);
+	rot_log(r, w);
+	double n = sqrt(rot_dot(w, w));
+	for (int k = 0; k < 3; k++)
+		w[k] *= n > most ? t * most / n : t;
+	rot_exp(w, m);
+	rot_mul(a, m, out);
+}
+
+static void
+moving(struct loop *l, struct natural *r, int poses, int frames)
+{
+	double from[HMR_BODY_JOINTS][9], to[HMR_BODY_JOINTS][9];
+	double at[2] = { 0.5, 0.5 }, go[2];
+	float shape[HMR_BODY_SHAPES];
+	uint64_t number = 0;
+
+	natural_pose(r, from);
+	draw_shape(r, shape);
+	for (int i = 0; i < poses; i++) {
+		natural_pose(r, to);
+		between(from[0], to[0], 1, 1, to[0]);
+		for (int k = 0; k < 2; k++)
+			go[k] = fmin(0.7, fmax(0.3, at[k] +
+					       0.3 * (natural_uniform(r) - 0.5)));
+		for (int s = 0; s < frames; s++) {
+			double t = fmin(1, 1.5 * s / frames), m[HMR_BODY_JOINTS][9], x[2];
+			struct hmr_body_row b;
+			struct hmr_person p = { 0 };
+
+			t *= t * (3 - 2 * t);
+			for (int j = 0; j < HMR_BODY_JOINTS; j++)
+				between(from[j], to[j], t, 4, m[j]);
+			for (int k = 0; k < 2; k++)
+				x[k] = at[k] + t * (go[k] - at[k]);
+			become(l, m, shape, &b);
+			place_at(l, x, &b, &p);
+			emit(l, number++, &p, &b);
+		}
+		memcpy(from, to, sizeof(from));
+		memcpy(at, go, sizeof(at));
+	}
 }
 
 int
@@ -269,39 +394,21 @@ main(int argc, char **argv)
 	struct hmr_end end = { .complete = true, .frame = -1 };
 	struct loop l = { 0 };
 	struct hmr_err e = { 0 };
-	uint64_t number = 0;
 
-	if (argc != 5) {
-		fputs("usage: loop_make POSES DIRECTIONS SEED TRUTH <background\n", stderr);
+	if (argc != 5 && argc != 6) {
+		fputs("usage: loop_make POSES DIRECTIONS SEED TRUTH [TALL] <background\n",
+		      stderr);
 		return 2;
 	}
-	int poses = atoi(argv[1]), sides = atoi(argv[2]);
 	struct natural r = { strtoull(argv[3], NULL, 10) };
 
+	l.tall = argc == 6 ? atof(argv[5]) : 0;
 	read_grounds(&l);
 	start(&l, argv[4]);
-	for (int i = 0; i < poses; i++) {
-		double m[HMR_BODY_JOINTS][9];
-		float shape[HMR_BODY_SHAPES];
-
-		natural_pose(&r, m);
-		for (int k = 0; k < HMR_BODY_SHAPES; k++)
-			shape[k] = (float)natural_draw(&r, 0, 1, -2.5, 2.5);
-		for (int s = 0; s < sides; s++) {
-			struct hmr_body_row b = { 0 };
-			struct hmr_person p = { 0 };
-
-			for (int j = 0; j < HMR_BODY_JOINTS; j++)
-				for (int k = 0; k < 9; k++)
-					b.pose[j][k] = (float)m[j][k];
-			memcpy(b.shape, shape, sizeof(shape));
-			hmr_body_pose(l.body, l.work, (const float (*)[9])b.pose,
-				      b.shape, l.vertices, NULL, b.joints3d, NULL);
-			place(&l, &r, &b, &p);
-			emit(&l, number++, &p, &b);
-			natural_about(m[0], 1, 6.28318530717959 / sides);
-		}
-	}
+	if (l.tall > 0)
+		moving(&l, &r, atoi(argv[1]), atoi(argv[2]));
+	else
+		many(&l, &r, atoi(argv[1]), atoi(argv[2]));
 	if (hmr_writer_end(l.people, &end, &e) || hmr_writer_end(l.truth, &end, &e))
 		die("end", &e);
 	return 0;
