@@ -12,21 +12,24 @@
 #include "detect/boxes.h"
 #include "detect/choose.h"
 #include "detect/detector.h"
+#include "detect/looks.h"
 #include "detect/tile.h"
+#include "import/import.h"
 #include "filter.h"
 #include "net.h"
 #include "prog.h"
 
 #define USAGE "hmr-detect [-hqVv] [-d device] [-j threads] [-m model] [-o file] " \
 	"[-z level] [--boxes file] [--gpu-mem limit] [--max-frame WxH] [--max-people n] " \
-	"[--min-size px] [--nms iou] [--no-history] [--precision name] "\
-	"[--scales list] [--score min] [--sidecar file] [--tiles RxC] [file]"
+	"[--min-size px] [--nms iou] [--no-history] [--precision name] " \
+	"[--reid model] [--scales list] [--score min] [--sidecar file] [--tiles RxC] [file]"
 
 static const char help[] =
 "Adds the boxes and scores of the people in each frame of a stream.\n"
 "\n"
 "  -m, --model MODEL      name or path of the detector (nanodet)\n"
 HMR_NET_HELP
+"      --reid MODEL       tell people apart by this re-identification network\n"
 "      --boxes FILE       take people from MOTChallenge lines or CSV instead\n"
 "      --sidecar FILE     JSON that says how the detector is used (MODEL.json)\n"
 "      --scales LIST      longer sides to run at, in pixels: 224,448\n"
@@ -45,7 +48,7 @@ HMR_NET_HELP
 "  -V, --version          the version\n";
 
 enum { OPT_SCORE = 0x200, OPT_NMS, OPT_MAX_PEOPLE, OPT_MIN_SIZE,
-	OPT_BOXES, OPT_SIDECAR, OPT_SCALES, OPT_TILES };
+	OPT_BOXES, OPT_SIDECAR, OPT_SCALES, OPT_TILES, OPT_REID };
 
 struct ctx {
 	struct hmr_detector_options o;
@@ -59,9 +62,8 @@ struct ctx {
 	struct hmr_boxfile *boxes;
 	uint32_t *chosen;		/* [o.max_people], with boxes */
 	uint8_t *section;		/* PEOP of so many */
-	struct hmr_gist *gist;		/* for images of this size */
-	uint32_t gist_width, gist_height;
-	uint8_t gist_section[HMR_TABLE_HEADER + HMR_GIST_VALUES];
+	const char *reid;		/* name of a network, NULL: none */
+	struct hmr_looks *looks;
 	uint64_t found, over;
 };
 
@@ -85,31 +87,21 @@ tell_plan(const struct ctx *c, const struct hmr_head_info *i)
 	hmr_net_tell_gpu(&p.nets);
 }
 
+/* For the images of h, beside the people. */
 static enum hmr_status
-plan_gist(struct ctx *c, const struct hmr_head_info *i, struct hmr_err *e)
+plan_looks(struct ctx *c, struct hmr_head *h, struct hmr_stage_info *stage,
+	   struct hmr_err *e)
 {
-	if (c->gist && i->width == c->gist_width && i->height == c->gist_height)
-		return HMR_OK;
-	hmr_gist_free(c->gist);
-	c->gist_width = i->width;
-	c->gist_height = i->height;
-	return hmr_gist_new(&c->gist, i->width, i->height, e);
-}
+	struct hmr_net_plan net;
+	size_t buffers;
+	enum hmr_status st;
+	bool fresh;
 
-/* By which hmr-assoc tells where the video was cut. */
-static enum hmr_status
-add_gist(struct ctx *c, struct hmr_frame *f, struct hmr_err *e)
-{
-	uint8_t gist[HMR_GIST_VALUES];
-	struct hmr_image im;
-	enum hmr_status st = hmr_image_get(f, &im, e);
-
-	if (st)
-		return st < 0 ? st : HMR_OK;	/* boxes need no image */
-	if ((st = hmr_gist_run(c->gist, &im, gist, e)))
+	if ((st = hmr_looks_head(c->looks, h, stage, &fresh, e)) || !fresh || !stage->reid)
 		return st;
-	return hmr_frame_put(f, HMR_TAG_GIST, c->gist_section,
-			     hmr_gist_put(c->gist_section, gist), e);
+	hmr_looks_plan(c->looks, &net, &buffers);
+	hmr_net_tell(stage->reid, &net, buffers);
+	return HMR_OK;
 }
 
 static enum hmr_status
@@ -134,10 +126,9 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			return st;
 		tell_plan(c, i);
 	}
-	if ((st = plan_gist(c, i, e)))
+	if ((st = plan_looks(c, h, stage, e)))
 		return st;
-	hmr_head_grow(h, 2 * HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) +
-		      hmr_gist_section_bytes() + 14);
+	hmr_head_grow(h, HMR_SECTION_HEADER + hmr_people_bytes(c->o.max_people) + 7);
 	if (!c->detector)
 		return HMR_OK;
 	stage->model = hmr_model_name(c->model);
@@ -215,7 +206,7 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 		hmr_frame_drop(&with, stale[i]);
 	if ((st = hmr_frame_put(&with, HMR_TAG_PEOPLE, c->section,
 				hmr_people_put(c->section, c->people, n), e)) ||
-	    (st = add_gist(c, &with, e)))
+	    (st = hmr_looks_add(c->looks, &with, c->people, n, e)))
 		return st;
 	return hmr_filter_emit(out, &with, e);
 }
@@ -268,6 +259,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "sidecar", required_argument, NULL, OPT_SIDECAR },
 		{ "scales", required_argument, NULL, OPT_SCALES },
 		{ "tiles", required_argument, NULL, OPT_TILES },
+		{ "reid", required_argument, NULL, OPT_REID },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *network = NULL;	/* an option for one */
@@ -306,6 +298,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 			parse_scales(c, optarg);
 			network = "--scales";
 			break;
+		case OPT_REID: c->reid = optarg; break;
 		case OPT_TILES:
 			parse_tiles(c, optarg);
 			network = "--tiles";
@@ -327,6 +320,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 static enum hmr_status
 load(struct ctx *c, struct hmr_err *e)
 {
+	struct hmr_looks_options looks = { .gist = true, .reid = c->reid };
 	char path[4096];
 	enum hmr_status st;
 
@@ -336,10 +330,16 @@ load(struct ctx *c, struct hmr_err *e)
 	c->section = malloc(hmr_people_bytes(c->o.max_people));
 	if (!c->people || !c->chosen || !c->section)
 		return hmr_fail(e, HMR_E_NOMEM, "people");
+	if ((c->reid || !c->boxes_path) && (st = hmr_net_settle(&c->net, e)))
+		return st;
+	looks.net = (struct hmr_reid_options){ .device = c->net.device,
+		.precision = c->net.precision, .threads = c->net.threads,
+		.gpu_mem = c->net.gpu_mem, .max_people = c->o.max_people };
+	if ((st = hmr_looks_new(&c->looks, &looks, e)))
+		return st;
 	if (c->boxes_path)
 		return hmr_boxfile_open(&c->boxes, c->boxes_path, e);
-	if ((st = hmr_net_settle(&c->net, e)) ||
-	    (st = hmr_model_path(c->net.model, path, sizeof(path), e)))
+	if ((st = hmr_model_path(c->net.model, path, sizeof(path), e)))
 		return st;
 	c->o.device = c->net.device;
 	c->o.precision = c->net.precision;
@@ -351,7 +351,7 @@ load(struct ctx *c, struct hmr_err *e)
 		return st;
 	c->o.sidecar = c->sidecar;
 	c->o.sidecar_text = c->sidecar_text;
-	return hmr_model_open(&c->model, path, e);
+	return hmr_import_open(&c->model, path, "hmr-model " HMR_VERSION, e);
 }
 
 int
@@ -380,6 +380,6 @@ main(int argc, char **argv)
 	free(c.section);
 	free(c.sidecar);
 	free(c.sidecar_text);
-	hmr_gist_free(c.gist);
+	hmr_looks_free(c.looks);
 	return code;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detect/looks.h"
 #include "detect/mesher.h"
 #include "filter.h"
 #include "net.h"
@@ -16,7 +17,7 @@
 	"[-o file] [-z level] [--antialias] [--focal px] [--gpu-mem limit] [--keep-image] " \
 	"[--landmarks] [--max-frame WxH] [--max-people n] [--min-score min] [--no-antialias] " \
 	"[--no-history] " \
-	"[--precision name] [--vertices] [file]"
+	"[--precision name] [--reid model] [--vertices] [file]"
 
 static const char help[] =
 "Adds the body of each detected person: pose, shape, camera, joints, colours.\n"
@@ -30,6 +31,8 @@ HMR_NET_HELP
 "                         times the longer side)\n"
 "      --antialias        hmr2: blur large crops first, as its demo does (default)\n"
 "      --no-antialias     hmr2: do not, as its tracker\n"
+"      --reid MODEL       tell people apart by this re-identification network,\n"
+"                         not by their colours\n"
 "      --keep-image       pass the image on\n"
 "      --landmarks        add the network's own points\n"
 "      --vertices         add the bodies' vertices\n"
@@ -44,17 +47,18 @@ HMR_NET_HELP
 
 enum { OPT_MIN_SCORE = 0x200, OPT_MAX_PEOPLE, OPT_FOCAL,
 	OPT_KEEP_IMAGE, OPT_LANDMARKS, OPT_VERTICES, OPT_ANTIALIAS,
-	OPT_NO_ANTIALIAS };
+	OPT_NO_ANTIALIAS, OPT_REID };
 
 struct ctx {
 	struct hmr_mesher_options o;
 	struct hmr_net_choice net;
-	const char *body_name;
+	const char *body_name, *reid_name;
 	float focal;			/* 0: the stream's */
 	bool keep_image, landmarks;
 	struct hmr_model *model;
 	struct hmr_body *body;
 	struct hmr_mesher *mesher;
+	struct hmr_looks *looks;
 	const struct hmr_head *head;
 	struct hmr_person *people;	/* [HMR_PEOPLE_CAP] */
 	uint8_t *section[4];		/* BODY, APPR, LAND, VERT */
@@ -67,7 +71,7 @@ section_bytes(const struct ctx *c, int i, uint32_t n)
 {
 	switch (i) {
 	case 0: return hmr_bodies_bytes(n);
-	case 1: return hmr_vectors_bytes(n, HMR_APPEARANCE_VALUES);
+	case 1: return c->reid_name ? 0 : hmr_vectors_bytes(n, HMR_APPEARANCE_VALUES);
 	case 2: return c->landmarks ? hmr_landmarks_bytes(n) : 0;
 	default: return c->o.vertices ?
 		hmr_vectors_bytes(n, hmr_body_vertices(c->body) * 3) : 0;
@@ -100,7 +104,10 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 {
 	const struct hmr_head_info *i = hmr_head_info(h);
 	struct ctx *c = ctx;
+	struct hmr_net_plan net;
+	size_t buffers;
 	enum hmr_status st;
+	bool fresh;
 
 	if (!c->mesher || i->width != c->o.pose.width ||
 	    i->height != c->o.pose.height) {
@@ -113,6 +120,12 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 		tell_plan(c, i);
 	}
 	c->head = h;
+	if ((st = hmr_looks_head(c->looks, h, stage, &fresh, e)))
+		return st;
+	if (fresh && stage->reid) {
+		hmr_looks_plan(c->looks, &net, &buffers);
+		hmr_net_tell(stage->reid, &net, buffers);
+	}
 	for (int k = 0; k < 4; k++)
 		hmr_head_grow(h, HMR_SECTION_HEADER + 7 +
 			      section_bytes(c, k, c->o.pose.max_people));
@@ -132,13 +145,16 @@ put_sections(struct ctx *c, const struct hmr_meshes *m, struct hmr_frame *f,
 	static const uint32_t tags[4] = { HMR_TAG_BODIES, HMR_TAG_APPEARANCE,
 		HMR_TAG_LANDMARKS, HMR_TAG_VERTICES };
 	uint32_t v = hmr_body_vertices(c->body) * 3;
+	/* What hmr-detect --reid wrote says more than colours. */
+	bool told = HMR_APPEARANCE_KIND(hmr_vectors_kind(f, HMR_TAG_APPEARANCE)) ==
+		HMR_APPEARANCE_EMBEDDING;
 	enum hmr_status st;
 
-	if (!c->keep_image)
-		hmr_frame_drop(f, HMR_TAG_IMAGE);
 	for (int i = 0; i < 4; i++) {
 		size_t n = 0;
 
+		if (told && tags[i] == HMR_TAG_APPEARANCE)
+			continue;
 		hmr_frame_drop(f, tags[i]);	/* an earlier run's */
 		if (!section_bytes(c, i, 0))
 			continue;
@@ -197,8 +213,11 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	c->seen += m.seen;
 	c->bodies += m.n;
 	c->over += m.over;
-	if ((st = put_sections(c, &m, &with, e)))
+	if ((st = put_sections(c, &m, &with, e)) ||
+	    (st = hmr_looks_add(c->looks, &with, c->people, n, e)))
 		return st;
+	if (!c->keep_image)
+		hmr_frame_drop(&with, HMR_TAG_IMAGE);
 	return hmr_filter_emit(out, &with, e);
 }
 
@@ -217,6 +236,7 @@ own_option(struct ctx *c, int k, const char *arg)
 	case OPT_FOCAL:
 		c->focal = (float)hmr_opt_f64("--focal", arg, 1, 1e7);
 		break;
+	case OPT_REID: c->reid_name = arg; break;
 	case OPT_KEEP_IMAGE: c->keep_image = true; break;
 	case OPT_LANDMARKS: c->landmarks = true; break;
 	case OPT_VERTICES: c->o.vertices = true; break;
@@ -236,6 +256,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "min-score", required_argument, NULL, OPT_MIN_SCORE },
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
 		{ "focal", required_argument, NULL, OPT_FOCAL },
+		{ "reid", required_argument, NULL, OPT_REID },
 		{ "keep-image", no_argument, NULL, OPT_KEEP_IMAGE },
 		{ "landmarks", no_argument, NULL, OPT_LANDMARKS },
 		{ "vertices", no_argument, NULL, OPT_VERTICES },
@@ -260,6 +281,7 @@ static enum hmr_status
 load(struct ctx *c, struct hmr_err *e)
 {
 	static const char *const sizes[] = { "heavy", "full", "lite" };
+	struct hmr_looks_options looks = { .reid = c->reid_name };
 	const char *model = c->net.model;
 	char name[32], path[4096];
 	enum hmr_status st;
@@ -281,6 +303,12 @@ load(struct ctx *c, struct hmr_err *e)
 	c->o.pose.precision = c->net.precision;
 	c->o.pose.threads = c->net.threads;
 	c->o.pose.gpu_mem = c->net.gpu_mem;
+	looks.net = (struct hmr_reid_options){ .device = c->net.device,
+		.precision = c->net.precision, .threads = c->net.threads,
+		.gpu_mem = c->net.gpu_mem, .min_score = c->o.min_score,
+		.max_people = c->o.pose.max_people };
+	if ((st = hmr_looks_new(&c->looks, &looks, e)))
+		return st;
 	c->people = calloc(HMR_PEOPLE_CAP, sizeof(*c->people));
 	if (!c->people)
 		return hmr_fail(e, HMR_E_NOMEM, "people");
@@ -314,6 +342,7 @@ main(int argc, char **argv)
 	hmr_info(1, "%" PRIu64 " people looked at, %" PRIu64 " bodies, %" PRIu64
 		 " left out", c.seen, c.bodies, c.over);
 	hmr_mesher_free(c.mesher);
+	hmr_looks_free(c.looks);
 	hmr_body_free(c.body);
 	hmr_model_close(c.model);
 	free(c.people);

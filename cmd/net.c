@@ -64,6 +64,16 @@ hmr_net_settle(struct hmr_net_choice *o, struct hmr_err *e)
 }
 
 void
+hmr_net_tell(const char *name, const struct hmr_net_plan *p, size_t buffers)
+{
+	hmr_info(1, "%s; memory: weights %.1f MiB, activations %.1f, workspace %.1f, "
+		 "buffers %.1f", name, (double)p->weights / 0x1p20,
+		 (double)p->activations / 0x1p20, (double)p->workspace / 0x1p20,
+		 (double)buffers / 0x1p20);
+	hmr_net_tell_gpu(p);
+}
+
+void
 hmr_net_tell_gpu(const struct hmr_net_plan *p)
 {
 	if (p->device)

@@ -35,6 +35,8 @@ hmr_net_settle(struct hmr_net_choice *o, struct hmr_err *e);
 /* "512M", "1G", "300000000": bytes. Exits 2. */
 uint64_t hmr_opt_bytes(const char *what, const char *s);
 
+/* At -v: what a network beside the program's own takes, in bytes. */
+void hmr_net_tell(const char *name, const struct hmr_net_plan *p, size_t buffers);
 /* At -v: what of a plan lies on a GPU, in bytes; nothing where it has none. */
 void hmr_net_tell_gpu(const struct hmr_net_plan *p);
 

@@ -257,6 +257,23 @@ hmr_sample_image(struct hmr_sampler *s, const struct hmr_image *im,
 	return HMR_OK;
 }
 
+enum hmr_status
+hmr_sample_box(struct hmr_sampler *s, const struct hmr_image *im, const float box[4],
+	       const struct hmr_raster *r, struct hmr_err *e)
+{
+	double w = (double)box[2] - box[0], h = (double)box[3] - box[1];
+	enum hmr_status st;
+
+	if ((st = check(s, im, r, e)))
+		return st;
+	if (!isfinite(w) || !isfinite(h) || !(w > 0) || !(h > 0))
+		return hmr_fail(e, HMR_E_FORMAT, "box: %g %g %g %g", (double)box[0],
+				(double)box[1], (double)box[2], (double)box[3]);
+	plan(s, im, r, box[0], box[1], w, h, true);
+	run(s, im, r);
+	return HMR_OK;
+}
+
 void
 hmr_crop_point(const struct hmr_crop *c, float u, float v, float xy[2])
 {

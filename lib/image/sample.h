@@ -52,6 +52,12 @@ hmr_sample_crop(struct hmr_sampler *s, const struct hmr_image *im,
 		const struct hmr_crop *c, const struct hmr_raster *r,
 		struct hmr_err *e);
 
+/* A box x0 y0 x1 y1 of the image, in pixels, stretched onto the raster; black outside
+ * the image. HMR_E_FORMAT: the box is not finite or has no extent. */
+HMR_MUST_USE enum hmr_status
+hmr_sample_box(struct hmr_sampler *s, const struct hmr_image *im, const float box[4],
+	       const struct hmr_raster *r, struct hmr_err *e);
+
 /* The image point of a place in the crop, given in 0..1 of its sides. */
 void hmr_crop_point(const struct hmr_crop *c, float u, float v, float xy[2]);
 

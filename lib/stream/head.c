@@ -264,6 +264,8 @@ hmr_head_add_stage(struct hmr_head *h, const struct hmr_stage_info *s,
 	     add_optional(o, "precision", s->precision) &&
 	     add_optional(o, "body", s->body) &&
 	     add_optional(o, "body_sha256", s->body_sha256) &&
+	     add_optional(o, "reid", s->reid) &&
+	     add_optional(o, "reid_sha256", s->reid_sha256) &&
 	     cJSON_AddItemToArray(stages, o);
 	if (ok)
 		return HMR_OK;

@@ -107,6 +107,7 @@ struct hmr_stage_info {		/* NULL fields are left out */
 	const char *model, *model_sha256;
 	const char *backend, *precision;
 	const char *body, *body_sha256;
+	const char *reid, *reid_sha256;	/* re-identification network */
 };
 HMR_MUST_USE enum hmr_status
 hmr_head_add_stage(struct hmr_head *h, const struct hmr_stage_info *s,

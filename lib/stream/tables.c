@@ -384,6 +384,15 @@ hmr_vectors_get(const struct hmr_frame *f, uint32_t tag, uint32_t *person,
 	return HMR_OK;
 }
 
+uint32_t
+hmr_vectors_kind(const struct hmr_frame *f, uint32_t tag)
+{
+	struct table t;
+	char name[5];
+
+	return table_get(f, tag, 0, UINT32_MAX, 0, name, &t, NULL) ? 0 : t.kind;
+}
+
 size_t
 hmr_vectors_bytes(uint32_t rows, uint32_t count)
 {

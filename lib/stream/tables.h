@@ -63,8 +63,12 @@ struct hmr_camera_row {		/* CAMR: one row */
 	float centre[2];	/* px */
 };
 
+/* Kinds of APPR. Above the lowest eight bits of an embedding's stand the first 24 of
+ * its model's SHA-256: those of other models are not compared with it. */
 #define HMR_APPEARANCE_HISTOGRAM 1u
 #define HMR_APPEARANCE_EMBEDDING 2u
+#define HMR_APPEARANCE_KIND(kind) ((kind) & 255u)
+#define HMR_APPEARANCE_MAX 2048	/* values */
 
 /* Decoding. *rows = how many were written to out (at most max: more in the
  * section is HMR_E_LIMIT). HMR_EOF: the frame has no such section, *rows = 0.
@@ -92,6 +96,8 @@ hmr_vectors_get(const struct hmr_frame *f, uint32_t tag, uint32_t *person,
 		float *values, uint32_t cap, uint32_t max, uint32_t people,
 		uint32_t *rows, uint32_t *count, uint32_t *kind,
 		struct hmr_err *e);
+/* The kind of such a section, by its header alone; 0: there is none. */
+uint32_t hmr_vectors_kind(const struct hmr_frame *f, uint32_t tag);
 /* The image in 16x12 colours (image/gist.h). */
 HMR_MUST_USE enum hmr_status
 hmr_gist_get(const struct hmr_frame *f, uint8_t out[HMR_GIST_VALUES],

@@ -23,6 +23,9 @@ struct hmr_track {
 	float first[4];
 	float moved;		/* farthest from the first place, in heights */
 	float evidence;		/* that this is a person, from its scores */
+	float stand[4];		/* where it has been standing, */
+	uint32_t stood;		/* how often it was seen there */
+	float stood_score;	/* and the sum of the scores */
 	bool hidden;		/* predicted behind somebody else */
 	bool gone;		/* known by appearance alone: left, or cut away */
 	bool elsewhere;		/* a cut lies between: its place says nothing */
@@ -34,14 +37,14 @@ struct hmr_track {
 /* From 0 (certainly) on; HMR_COST_NEVER: out of reach. */
 struct hmr_cost {
 	double (*of)(const struct hmr_track *t, const struct hmr_seen *s,
-		     const struct hmr_frame_info *f);
+		     const struct hmr_frame_info *f, const struct hmr_look_scale *scale);
 	double limit_high, limit_low;	/* of the worst pair, good and weak boxes */
 };
 const struct hmr_cost *hmr_cost_of(enum hmr_cost_rule rule);
 
-/* 0 (the same) to 1 (nothing alike), < 0: not known on both sides. */
+/* Distance of appearances on the scale, < 0: not known on both sides. */
 double hmr_track_look(const struct hmr_track *t, const struct hmr_seen *s,
-		      const struct hmr_frame_info *f);
+		      const struct hmr_frame_info *f, const struct hmr_look_scale *scale);
 /* Mean angle between joint rotations over half a turn, without the pelvis. */
 double hmr_pose_distance(const float a[][9], const float b[][9]);
 

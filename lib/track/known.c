@@ -43,8 +43,8 @@ hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k)
 		if (o == k || !o->id ||
 		    !hmr_gallery_knows(&o->look, k->look.count, k->look.kind))
 			continue;
-		d = hmr_look_scaled(hmr_gallery_distance(&o->look, k->look.mean),
-				    k->look.kind);
+		d = hmr_look_scaled(&t->scale,
+				    hmr_gallery_distance(&o->look, k->look.mean));
 		if (d < least && o->missed >= AWAY && o->seen < k->born &&
 		    in_reach(o, k)) {
 			next = least;
@@ -58,10 +58,10 @@ hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k)
 }
 
 static double
-cut_cost(const struct hmr_track *k, const struct hmr_seen *s,
-	 const struct hmr_frame_info *f)
+cut_cost(const struct hmr_tracker *t, const struct hmr_track *k,
+	 const struct hmr_seen *s, const struct hmr_frame_info *f)
 {
-	double look = hmr_track_look(k, s, f), pose;
+	double look = hmr_track_look(k, s, f, &t->scale), pose;
 
 	if (look < 0)
 		return HMR_COST_NEVER;
@@ -93,7 +93,7 @@ hmr_tracker_cut(struct hmr_tracker *t, const struct hmr_step *s)
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t j = 0; j < m; j++)
 			t->cost[(size_t)i * m + j] = cut_cost(
-				&t->track[t->rows[i]], &s->seen[t->cols[j]], s->f);
+				t, &t->track[t->rows[i]], &s->seen[t->cols[j]], s->f);
 	hmr_assign_solve(t->assign, t->cost, n, m, CUT_LIMIT, t->col_of);
 	for (uint32_t i = 0; i < n; i++) {
 		struct hmr_track *k = &t->track[t->rows[i]];

@@ -5,17 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "stream/tables.h"
-
 #define MEMORY 0.9		/* of the running mean */
-#define ALIKE 0.5		/* scaled: nearer than this is the same view */
-
-/* Distances that say nothing against a pair, and all. Histograms as hmr-mesh writes
- * them, on vtest.avi: 0.13 (0.26 at the 95th percentile) from a person to their own
- * mean, 0.60 (0.27 at the 5th) to that of others. */
-static const struct range {
-	double same, other;
-} histogram = { 0.15, 0.50 }, embedding = { 0.25, 0.60 };
+#define SAME_PART 0.6		/* of distances, below scale.same */
+#define OTHER_PART 0.25		/* below scale.other */
+#define APART 1.5		/* scale.other is at least so many times scale.same */
+#define LEAST 1e-3		/* distance that same is at least */
+#define STEP 0.01		/* by which the logarithms of both still move at last */
 
 bool
 hmr_look_unit(float *v, uint32_t n, uint32_t kind)
@@ -58,11 +53,47 @@ hmr_look_distance(const float *a, const float *b, uint32_t n, uint32_t kind)
 	return kind == HMR_APPEARANCE_HISTOGRAM ? sqrt(d) : d;
 }
 
-double
-hmr_look_scaled(double distance, uint32_t kind)
+/* Before anything was learnt: histograms as hmr-mesh writes them on vtest.avi; for
+ * embeddings what person-reid and wider ones have in common. */
+void
+hmr_look_scale_for(struct hmr_look_scale *s, uint32_t kind)
 {
-	const struct range *r = kind == HMR_APPEARANCE_HISTOGRAM ? &histogram : &embedding;
-	double x = (distance - r->same) / (r->other - r->same);
+	bool colours = kind == HMR_APPEARANCE_HISTOGRAM;
+
+	if (s->kind == kind)
+		return;
+	*s = (struct hmr_look_scale){ .kind = kind, .same = colours ? 0.15 : 0.08,
+				      .other = colours ? 0.5 : 0.25 };
+}
+
+/* Moves q towards the value that `part` of the distances are below, by steps that
+ * shrink (Robbins and Monro, 1951). */
+static void
+learn(double *q, uint32_t *n, double part, double distance)
+{
+	double step = fmax(STEP, 0.5 / sqrt(1 + *n));
+
+	*n += *n < UINT32_MAX;
+	*q = fmin(1, fmax(LEAST, *q * exp(step * (part - (distance < *q)))));
+}
+
+void
+hmr_look_scale_same(struct hmr_look_scale *s, double distance)
+{
+	learn(&s->same, &s->n_same, SAME_PART, distance);
+}
+
+void
+hmr_look_scale_other(struct hmr_look_scale *s, double distance)
+{
+	learn(&s->other, &s->n_other, OTHER_PART, distance);
+}
+
+double
+hmr_look_scaled(const struct hmr_look_scale *s, double distance)
+{
+	double other = fmax(s->other, APART * s->same);
+	double x = (distance - s->same) / (other - s->same);
 
 	return x < 0 ? 0 : x > 1 ? 1 : x;
 }
@@ -121,11 +152,11 @@ nearest(const struct hmr_gallery *g, const float *v, uint32_t *at)
 
 /* One more view, the oldest makes place. */
 static void
-hold(struct hmr_gallery *g, const float *v)
+hold(struct hmr_gallery *g, const float *v, double alike)
 {
 	uint32_t at = 0;
 
-	if (hmr_look_scaled(nearest(g, v, &at), g->kind) < ALIKE && g->n) {
+	if (nearest(g, v, &at) < alike) {
 		approach(g->held + (size_t)at * g->count, v, g->count, 1 - MEMORY);
 		return;
 	}
@@ -136,7 +167,8 @@ hold(struct hmr_gallery *g, const float *v)
 }
 
 void
-hmr_gallery_add(struct hmr_gallery *g, const float *v, uint32_t count, uint32_t kind)
+hmr_gallery_add(struct hmr_gallery *g, const float *v, uint32_t count, uint32_t kind,
+		double alike)
 {
 	if (!count || count > HMR_LOOK_MAX)
 		return;
@@ -148,7 +180,7 @@ hmr_gallery_add(struct hmr_gallery *g, const float *v, uint32_t count, uint32_t 
 		g->kind = kind;
 		memcpy(g->mean, v, count * sizeof(*v));
 	}
-	hold(g, v);
+	hold(g, v, alike);
 }
 
 double
@@ -161,11 +193,10 @@ hmr_gallery_distance(const struct hmr_gallery *g, const float *v)
 }
 
 void
-hmr_gallery_merge(struct hmr_gallery *g, const struct hmr_gallery *other)
+hmr_gallery_merge(struct hmr_gallery *g, const struct hmr_gallery *other, double alike)
 {
 	if (!hmr_gallery_knows(g, other->count, other->kind))
 		return;
 	for (uint32_t i = 0; i < other->n; i++)
-		hold(g, other->held + (size_t)i * other->count);
+		hold(g, other->held + (size_t)i * other->count, alike);
 }
-

@@ -171,7 +171,7 @@ hmr_mot_frame(const struct hmr_mot *m, size_t at)
 }
 
 double
-hmr_box_iou(const float a[4], const float b[4])
+hmr_mot_iou(const float a[4], const float b[4])
 {
 	double w = fmin(a[2], b[2]) - fmax(a[0], b[0]);
 	double h = fmin(a[3], b[3]) - fmax(a[1], b[1]);

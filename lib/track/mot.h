@@ -41,6 +41,6 @@ hmr_mot_sort(struct hmr_mot *m, const char *name, struct hmr_err *e);
 size_t hmr_mot_frame(const struct hmr_mot *m, size_t at);
 void hmr_mot_release(struct hmr_mot *m);
 
-double hmr_box_iou(const float a[4], const float b[4]);
+double hmr_mot_iou(const float a[4], const float b[4]);
 
 #endif

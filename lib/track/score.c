@@ -103,7 +103,7 @@ overlaps(struct work *w, const struct hmr_mot_pair *p, const struct hmr_mot *tru
 {
 	for (size_t i = 0; i < p->nt; i++)
 		for (size_t j = 0; j < p->nr; j++)
-			w->iou[i * p->nr + j] = hmr_box_iou(
+			w->iou[i * p->nr + j] = hmr_mot_iou(
 				truth->row[p->t + i].box, result->row[p->r + j].box);
 }
 
@@ -288,7 +288,7 @@ hmr_score_identity(struct hmr_score *s, const struct hmr_mot *truth,
 				const struct hmr_mot_row *g = &truth->row[i];
 				const struct hmr_mot_row *h = &result->row[j];
 
-				if (hmr_box_iou(g->box, h->box) >= iou)
+				if (hmr_mot_iou(g->box, h->box) >= iou)
 					cost[g->id * nr + h->id] -= 1;
 			}
 	hmr_assign_solve(a, cost, (uint32_t)nt, (uint32_t)nr, 0, col_of);

@@ -64,7 +64,7 @@ overlaps(struct hota *h, const struct hmr_mot_pair *p, const struct hmr_mot *tru
 {
 	for (size_t i = 0; i < p->nt; i++)
 		for (size_t j = 0; j < p->nr; j++)
-			h->iou[i * p->nr + j] = hmr_box_iou(
+			h->iou[i * p->nr + j] = hmr_mot_iou(
 				truth->row[p->t + i].box, result->row[p->r + j].box);
 }
 

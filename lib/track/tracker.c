@@ -9,12 +9,21 @@
 #include "track/mot.h"
 
 #define NOISE_LOW 2.5		/* weak boxes move the prediction less */
-#define TENTATIVE_MISSES 2	/* frames a track may miss before it is believed */
+/* Frames that a track not believed may miss: what was seen a few times is kept longer,
+ * so that a post that comes and goes has a track of its own and takes nobody's. */
+#define YOUNG 4			/* times seen */
+#define MISSES_YOUNG 2
+#define MISSES_TENTATIVE 10
 #define DOUBLE_IOU 0.30		/* a box so much on another's is no new person */
 #define SURE 0.05f		/* what a score is above birth and this, adds up; */
 #define BELIEF 0.2f		/* so much of it makes a person, */
 #define MOVED 0.4f		/* or so many heights walked */
+#define STILL 0.3f		/* heights: who moves less stands; */
+#define STOOD 15		/* seen so often there, with scores that make no */
+				/* person, it is a thing, whoever led to it */
 #define DT_MAX 5.0		/* s */
+#define OTHERS 8		/* people of a frame that tell how far others are apart */
+#define SURE_IOU 0.5		/* with its prediction: it is the same person */
 
 #define LOOK_FLOATS (HMR_LOOK_MAX + HMR_GALLERY_FLOATS)
 
@@ -181,7 +190,71 @@ choose(struct hmr_tracker *t, const struct hmr_seen *seen, uint32_t n)
 	return dropped;
 }
 
+/* ---- what appearances mean ---- */
+
+double
+hmr_tracker_alike(const struct hmr_tracker *t)
+{
+	return 0.5 * (t->scale.same + t->scale.other);
+}
+
+/* How far people who stand in one frame are apart, as a few pairs tell: boxes that do
+ * not share pixels. */
+static void
+learn_others(struct hmr_tracker *t, const struct hmr_step *s)
+{
+	uint32_t n = t->n_order < OTHERS ? t->n_order : OTHERS;
+
+	if (s->f->n_look)
+		hmr_look_scale_for(&t->scale, s->f->look_kind);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			const struct hmr_seen *a = &s->seen[t->order[i]];
+			const struct hmr_seen *b = &s->seen[t->order[j]];
+
+			if (a->look && b->look && !(hmr_mot_iou(a->box, b->box) > 0))
+				hmr_look_scale_other(&t->scale, hmr_look_distance(
+					a->look, b->look, s->f->n_look, s->f->look_kind));
+		}
+}
+
+/* And the same person to what is known of them, where the place leaves no doubt. */
+static void
+learn_same(struct hmr_tracker *t, const struct hmr_track *k, const struct hmr_seen *p,
+	   const struct hmr_frame_info *f)
+{
+	if (p->look && !k->hidden && p->score >= t->o.high &&
+	    hmr_gallery_knows(&k->look, f->n_look, f->look_kind) &&
+	    hmr_mot_iou(k->box, p->box) >= SURE_IOU)
+		hmr_look_scale_same(&t->scale, hmr_look_distance(
+			k->look.mean, p->look, f->n_look, f->look_kind));
+}
+
 /* ---- the assignment ---- */
+
+/* How long has it been where it is, and with what scores? */
+static void
+stand(struct hmr_track *k, const struct hmr_seen *s)
+{
+	double h = fmax(k->stand[3] - k->stand[1], 1);
+	double dx = 0.5 * (s->box[0] + s->box[2] - k->stand[0] - k->stand[2]);
+	double dy = s->box[3] - k->stand[3];
+
+	if (!k->stood || hypot(dx, dy) > STILL * h) {
+		memcpy(k->stand, s->box, sizeof(k->stand));
+		k->stood = 0;
+		k->stood_score = 0;
+	}
+	k->stood++;
+	k->stood_score += s->score;
+}
+
+static bool
+is_thing(const struct hmr_tracker *t, const struct hmr_track *k)
+{
+	return k->stood >= STOOD &&
+	       k->stood_score < (t->o.birth + SURE) * (float)k->stood;
+}
 
 void
 hmr_track_hit(struct hmr_tracker *t, struct hmr_track *k, const struct hmr_step *st,
@@ -197,7 +270,9 @@ hmr_track_hit(struct hmr_tracker *t, struct hmr_track *k, const struct hmr_step 
 		k->has_pose = true;
 	}
 	if (s->look && !(k->hidden && k->look.n))	/* not somebody else's colours */
-		hmr_gallery_add(&k->look, s->look, st->f->n_look, st->f->look_kind);
+		hmr_gallery_add(&k->look, s->look, st->f->n_look, st->f->look_kind,
+				hmr_tracker_alike(t));
+	stand(k, s);
 	k->hits++;
 	k->evidence = fmaxf(k->evidence + s->score - t->o.birth - SURE, -1);
 	if (k->hits > 1)
@@ -230,7 +305,7 @@ name(struct hmr_tracker *t, struct hmr_track *k, struct hmr_verdict *v)
 	if (!k->id && is_person(t, k)) {
 		if ((old = hmr_track_known(t, k))) {
 			k->id = old->id;
-			hmr_gallery_merge(&k->look, &old->look);
+			hmr_gallery_merge(&k->look, &old->look, hmr_tracker_alike(t));
 			old->id = 0;		/* bury() takes it away */
 			old->gone = true;
 		} else {
@@ -239,7 +314,7 @@ name(struct hmr_tracker *t, struct hmr_track *k, struct hmr_verdict *v)
 		v->fresh = true;
 	}
 	v->track = k->number;
-	v->id = k->id;
+	v->id = is_thing(t, k) ? 0 : k->id;
 }
 
 static void
@@ -248,6 +323,7 @@ pair(struct hmr_tracker *t, uint32_t row, uint32_t person, const struct hmr_step
 	struct hmr_track *k = &t->track[row];
 
 	s->verdict[person].gap = k->missed - 1;
+	learn_same(t, k, &s->seen[person], s->f);
 	hmr_track_hit(t, k, s, person);
 	t->taken[row] = true;
 	name(t, k, &s->verdict[person]);
@@ -276,7 +352,8 @@ run_round(struct hmr_tracker *t, const struct hmr_step *s, float lo, float hi,
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t j = 0; j < m; j++)
 			t->cost[(size_t)i * m + j] = t->rule->of(
-				&t->track[t->rows[i]], &s->seen[t->cols[j]], s->f);
+				&t->track[t->rows[i]], &s->seen[t->cols[j]], s->f,
+				&t->scale);
 	hmr_assign_solve(t->assign, t->cost, n, m, limit, t->col_of);
 	for (uint32_t i = 0; i < n; i++)
 		if (t->col_of[i] >= 0)
@@ -290,7 +367,7 @@ is_double(const struct hmr_tracker *t, const struct hmr_seen *s)
 {
 	for (uint32_t i = 0; i < t->n; i++)
 		if (!t->track[i].missed && !t->track[i].gone &&
-		    hmr_box_iou(t->track[i].last, s->box) > DOUBLE_IOU)
+		    hmr_mot_iou(t->track[i].last, s->box) > DOUBLE_IOU)
 			return true;
 	return false;
 }
@@ -360,7 +437,8 @@ is_gone(const struct hmr_track *k, const struct hmr_frame_info *f)
 static bool
 stays(const struct hmr_tracker *t, struct hmr_track *k, const struct hmr_frame_info *f)
 {
-	uint32_t age = k->id ? t->o.max_age : TENTATIVE_MISSES;
+	uint32_t age = k->id ? t->o.max_age :
+		k->hits < YOUNG ? MISSES_YOUNG : MISSES_TENTATIVE;
 
 	if (!k->gone && k->missed <= age && !(k->missed > 2 && is_gone(k, f)))
 		return true;
@@ -402,6 +480,7 @@ hmr_tracker_step(struct hmr_tracker *t, const struct hmr_frame_info *f,
 		hmr_tracker_given(t, &s);
 		return dropped;
 	}
+	learn_others(t, &s);
 	if (f->shot)
 		hmr_tracker_cut(t, &s);
 	run_round(t, &s, t->o.high, INFINITY, UINT32_MAX, t->rule->limit_high);

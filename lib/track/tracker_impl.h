@@ -17,6 +17,7 @@ struct hmr_tracker {
 	bool started;
 	struct hmr_track *track;	/* [cap] */
 	float *looks;			/* [cap] galleries, touched as far as used */
+	struct hmr_look_scale scale;
 	struct hmr_assign *assign;
 	double *cost;			/* [cap][max_people] */
 	int32_t *col_of;		/* [cap] */
@@ -41,6 +42,8 @@ void hmr_track_hit(struct hmr_tracker *t, struct hmr_track *k,
 /* The track begins anew where this person is, under a new number. */
 void hmr_track_begin(struct hmr_tracker *t, struct hmr_track *k,
 		     const struct hmr_step *s, uint32_t person);
+/* Below this distance two appearances are the same view of a person. */
+double hmr_tracker_alike(const struct hmr_tracker *t);
 /* Which track of somebody out of sight k is by its appearance; NULL: none. */
 struct hmr_track *hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k);
 /* The first frame after a cut: whoever was followed and is found again goes on. */

@@ -287,6 +287,32 @@ test_crops(void **state)
 	hmr_sampler_free(s);
 }
 
+static void
+test_boxes(void **state)
+{
+	static const float boxes[][4] = {
+		{ 3, 4, 13, 20 }, { 3.3f, 4.7f, 9.1f, 19.2f }, { -8, -3, 20, 40 },
+		{ 30, 2, 60, 9 }, { 100, 2, 120, 9 }, { 5, 5, 5.5f, 6 },
+	};
+	struct hmr_sampler *s;
+
+	(void)state;
+	assert_int_equal(hmr_sampler_new(&s, 37, 21, 16, 32, NULL), HMR_OK);
+	for (size_t k = 0; k < KINDS; k++)
+		for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]); i++) {
+			const float *b = boxes[i];
+			struct hmr_image im;
+			struct hmr_raster r;
+
+			make_image(&im, kinds[k].pixel, kinds[k].depth, 37, 21);
+			make_raster(&r, 8, 16, i % 2 ? 3 : 1);
+			assert_int_equal(hmr_sample_box(s, &im, b, &r, NULL), HMR_OK);
+			compare(&im, &r, b[0], b[1], (double)b[2] - b[0],
+				(double)b[3] - b[1], 1);
+		}
+	hmr_sampler_free(s);
+}
+
 /* A quarter turn permutes the pixels of the upright crop exactly. */
 static void
 test_turned_crop(void **state)
@@ -351,6 +377,7 @@ test_crop_point(void **state)
 static void
 test_refusals(void **state)
 {
+	static const float none[3][4] = { { 1, 1, 1, 5 }, { 1, 5, 4, 2 }, { 1, 1, NAN, 5 } };
 	struct hmr_crop c = { { NAN, 0 }, 4, 0 };
 	struct hmr_sampler *s;
 	struct hmr_image im;
@@ -369,6 +396,8 @@ test_refusals(void **state)
 	assert_int_equal(hmr_sample_crop(s, &im, &c, &r, NULL), HMR_E_FORMAT);
 	c.side = 1e30f;		/* absurd, but a crop: black nearly everywhere */
 	assert_int_equal(hmr_sample_crop(s, &im, &c, &r, NULL), HMR_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(hmr_sample_box(s, &im, none[i], &r, NULL), HMR_E_FORMAT);
 	r.width = 9;
 	assert_int_equal(hmr_sample_image(s, &im, &r, NULL), HMR_E_LIMIT);
 	hmr_sampler_free(s);
@@ -379,6 +408,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_image), cmocka_unit_test(test_crops),
+		cmocka_unit_test(test_boxes),
 		cmocka_unit_test(test_turned_crop), cmocka_unit_test(test_crop_point),
 		cmocka_unit_test(test_refusals),
 	};

@@ -82,7 +82,7 @@ test_gallery(void **state)
 	(void)state;
 	for (int i = 0; i < 200; i++) {		/* seen from front and back */
 		dress(v, 1, i < 100 ? 0 : 3);
-		hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_EMBEDDING);
+		hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_EMBEDDING, 0.3);
 	}
 	assert_int_equal(g.n, 2);		/* two views, not two hundred */
 	for (double view = 0; view < 4; view += 3) {
@@ -93,13 +93,13 @@ test_gallery(void **state)
 	assert_true(hmr_gallery_distance(&g, v) > 0.99);
 	for (int i = 0; i < 100; i++) {		/* never more than it has room for */
 		dress(v, i % 15, 0);
-		hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_EMBEDDING);
+		hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_EMBEDDING, 0.3);
 	}
 	assert_int_equal(g.n, HMR_GALLERY_MAX);
 	assert_true(hmr_gallery_distance(&g, v) < 1e-6);
 	/* other networks' values are not compared with these */
 	assert_false(hmr_gallery_knows(&g, LOOKS, HMR_APPEARANCE_HISTOGRAM));
-	hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_HISTOGRAM);
+	hmr_gallery_add(&g, v, LOOKS, HMR_APPEARANCE_HISTOGRAM, 0.3);
 	assert_int_equal(g.n, 1);
 	assert_true(hmr_gallery_knows(&g, LOOKS, HMR_APPEARANCE_HISTOGRAM));
 }
@@ -120,7 +120,7 @@ test_gallery_sizes(void **state)
 		for (uint32_t i = 0; i < 20; i++) {
 			memset(v, 0, sizeof(v));
 			v[i % cases[k].count] = 1;
-			hmr_gallery_add(&g, v, cases[k].count, HMR_APPEARANCE_EMBEDDING);
+			hmr_gallery_add(&g, v, cases[k].count, HMR_APPEARANCE_EMBEDDING, 0.3);
 		}
 		assert_int_equal(g.n, cases[k].n);
 	}
