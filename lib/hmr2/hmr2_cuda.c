@@ -141,14 +141,12 @@ hmr2_cuda_new(struct hmr2_cuda **out, const struct hmr2_weights *w,
 	return HMR_OK;
 }
 
-void
-hmr2_cuda_free(struct hmr2_cuda *c)
+/* What was made on an open device, or part of it. */
+static void
+unmake(struct hmr2_cuda *c)
 {
-	const struct hmr_device_api *api;
+	const struct hmr_device_api *api = c->api;
 
-	if (!c)
-		return;
-	api = c->api;
 	for (uint32_t i = 0; i < HMR2_CUDA_BATCHES; i++) {
 		api->replay_free(c->batch[i].replay);
 		api->gemm_free(c->batch[i].patch);
@@ -173,6 +171,13 @@ hmr2_cuda_free(struct hmr2_cuda *c)
 	api->release_host(c->device, c->host);
 	api->release_host(c->device, c->host_layers);
 	api->close(c->device);
+}
+
+void
+hmr2_cuda_free(struct hmr2_cuda *c)
+{
+	if (c && c->device)
+		unmake(c);
 	free(c);
 }
 
