@@ -94,7 +94,7 @@ share_gpu(struct hmr_detector *d, const struct hmr_model *m, uint32_t n, struct 
 		sum += least;
 	}
 	if (sum > d->o.gpu_mem)
-		return hmr_fail(e, HMR_E_LIMIT, "%u networks need %llu bytes of GPU memory, the "
+		return hmr_fail(e, HMR_E_DEVICE, "%u networks need %llu bytes of GPU memory, the "
 				"limit is %llu", n, (unsigned long long)sum,
 				(unsigned long long)d->o.gpu_mem);
 	d->gpu_over = d->o.gpu_mem - sum;

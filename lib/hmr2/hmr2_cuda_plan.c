@@ -181,7 +181,7 @@ hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 		fill(p, d, n, (uint32_t)((limit - p->device) / p->layer), vertices);
 		return HMR_OK;
 	}
-	return hmr_fail(e, HMR_E_LIMIT, "a limit of %" PRIu64 " bytes of GPU memory is "
+	return hmr_fail(e, HMR_E_DEVICE, "a limit of %" PRIu64 " bytes of GPU memory is "
 			"too little: %zu are needed (two layers at a time %zu, other "
 			"weights %zu, one person %zu, workspace %zu)", limit, p->device,
 			p->slots, p->fixed, p->activations, p->workspace);

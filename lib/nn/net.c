@@ -143,7 +143,7 @@ open_backend(struct hmr_net *n, struct hmr_err *e)
 	}
 	if (!st && n->backend->precision)
 		n->job.precision = n->backend->precision(n->exec);
-	return st;
+	return st == HMR_E_LIMIT ? HMR_E_DEVICE : st;	/* not the input's fault */
 }
 
 enum hmr_status

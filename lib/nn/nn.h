@@ -31,6 +31,11 @@ struct hmr_dims {
 struct hmr_model;
 HMR_MUST_USE enum hmr_status
 hmr_model_open(struct hmr_model **out, const char *path, struct hmr_err *e);
+/* The same of a file's bytes in memory, which are taken (malloc), also on failure;
+ * path is for messages. */
+HMR_MUST_USE enum hmr_status
+hmr_model_take(struct hmr_model **out, uint8_t *bytes, size_t n, const char *path,
+	       struct hmr_err *e);
 void hmr_model_close(struct hmr_model *m);
 const char *hmr_model_name(const struct hmr_model *m);
 const char *hmr_model_kind(const struct hmr_model *m);	/* "detector", "pose", … */
@@ -66,7 +71,7 @@ struct hmr_net_options {
 	 * input.d[0]. */
 	const uint32_t *batches;
 	/* Bytes of GPU memory that may be taken; 0: no limit. Where the plan needs
-	 * more, HMR_E_LIMIT and a text that says how much. */
+	 * more, HMR_E_DEVICE and a text that says how much. */
 	uint64_t gpu_mem;
 	/* Only the plan on a GPU, whether there is one or not: hmr_net_plan() and
 	 * hmr_net_step() work, inputs and outputs are NULL, it cannot run. */

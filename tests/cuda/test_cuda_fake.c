@@ -149,7 +149,7 @@ test_memory(void **state)
 		quiet();
 		assert_true(f->bytes_peak <= limit);
 		if (limit < one.weights + one.activations) {
-			assert_int_equal(st, HMR_E_LIMIT);
+			assert_int_equal(st, HMR_E_DEVICE);
 			assert_non_null(strstr(e.msg, "bytes of GPU memory"));
 		} else {
 			assert_int_equal(st, 0);

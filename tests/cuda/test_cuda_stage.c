@@ -41,7 +41,7 @@ test_stage(void **state)
 	assert_true(f->bytes_peak <= o.gpu_mem);
 	hmr_detector_free(d);
 	o.gpu_mem--;
-	assert_int_equal(hmr_detector_new(&d, m, &o, &e), HMR_E_LIMIT);
+	assert_int_equal(hmr_detector_new(&d, m, &o, &e), HMR_E_DEVICE);
 	hmr_model_close(m);
 	assert_int_equal(f->alive, 0);
 	assert_string_equal(f->wrong, "");

@@ -76,7 +76,7 @@ test_memory(void **state)
 	clean();
 
 	o.limit = p->device - 1;
-	assert_int_equal(hmr2_cuda_new(&c, &weights, &o, &e), HMR_E_LIMIT);
+	assert_int_equal(hmr2_cuda_new(&c, &weights, &o, &e), HMR_E_DEVICE);
 	print_message("# %s\n", e.msg);
 	assert_null(c);
 	clean();
