@@ -24,7 +24,7 @@ fuzz_work(const struct hmr_node *n, const struct hmr_dims *d)
 	case HMR_OP_MAX_POOL: case HMR_OP_AVG_POOL:
 		return (double)n->kernel[0] * n->kernel[1];
 	case HMR_OP_CONV: case HMR_OP_CONV_TRANSPOSE:
-		return (double)hmr_dims_total(&d[n->in[1]]);
+		return (double)hmr_dims_total(&d[n->in[1]]) / (double)d[n->in[1]].d[0];
 	case HMR_OP_MATMUL: return (double)in->d[in->n - 1];
 	case HMR_OP_TOP_K: case HMR_OP_ARG_MAX: case HMR_OP_SPLIT: case HMR_OP_SLICE:
 	case HMR_OP_REDUCE_MEAN: case HMR_OP_REDUCE_SUM:
