@@ -55,7 +55,7 @@ LIBS_nn := -ldnnl -lgomp
 # libgomp is the one runtime, since oneDNN uses it; clang has another, so its
 # builds (fuzzing, linting) run these loops on one thread.
 OPENMP := $(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-pragmas -Wno-source-uses-openmp,-fopenmp)
-CFLAGS_cpu_ops := -O3 $(OPENMP)
+CFLAGS_cpu_ops := -O3 -fno-trapping-math $(OPENMP)
 CFLAGS_cpu_act := -O3 -fno-trapping-math
 CFLAGS_cpu_math := -O3 -fno-trapping-math $(OPENMP)
 CFLAGS_cpu_move := -O3 $(OPENMP)

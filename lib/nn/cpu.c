@@ -19,10 +19,6 @@
 
 #include "nn/arena.h"
 
-/* Of libgomp, which oneDNN links: clang's omp.h belongs to another runtime. */
-void omp_set_num_threads(int n);
-int omp_get_max_threads(void);
-
 /* Constants that loops read, as float32. Convolutions pack their own. */
 static enum hmr_status
 load_constants(struct hmr_exec *x, const struct hmr_node *n, struct hmr_err *e)
@@ -258,8 +254,10 @@ run_step(struct hmr_exec *x, struct cpu_step *s, struct hmr_err *e)
 		hmr_cpu_call(&s->call);
 		return HMR_OK;
 	}
+	omp_set_num_threads(s->conv->threads);
 	d = dnnl_primitive_execute(s->conv->prim, x->stream, s->conv->n_args,
 				   s->conv->arg);
+	omp_set_num_threads((int)x->job->threads);
 	if (d)
 		return hmr_fail(e, HMR_E_DEVICE, "node %.80s: oneDNN status %d",
 				s->n->name, (int)d);

@@ -31,6 +31,7 @@ struct cpu_conv {		/* a convolution at one batch size */
 	dnnl_primitive_t prim;
 	dnnl_exec_arg_t arg[6];
 	int n_args;
+	int threads;		/* 1 where waking others takes longer than the work */
 	dnnl_memory_t src, dst, scratch;
 };
 
@@ -70,6 +71,10 @@ struct hmr_exec {
 HMR_MUST_USE enum hmr_status
 cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 	     const struct hmr_node *add, struct cpu_conv **out, struct hmr_err *e);
+/* Of libgomp, which oneDNN links: clang's omp.h belongs to another runtime. */
+void omp_set_num_threads(int n);
+int omp_get_max_threads(void);
+
 const char *cpu_conv_impl(const struct cpu_conv *c);
 size_t cpu_conv_scratch(const struct cpu_conv *c);
 HMR_MUST_USE enum hmr_status	/* packs weights; memories point to places */

@@ -153,6 +153,21 @@ cpu_conv_scratch(const struct cpu_conv *c)
 	return m ? dnnl_memory_desc_get_size(m) : 0;
 }
 
+/* A thread that sleeps takes 5 to 10 us to wake; one core does ALONE in 20 to 30. */
+#define ALONE 2e6
+
+static int
+threads_for(const struct hmr_exec *x, uint32_t plan, const struct hmr_node *n)
+{
+	const struct hmr_dims *dims = x->job->plan[plan].dims, *w = &dims[n->in[1]];
+	double out = (double)hmr_dims_total(&dims[n->out[0]]);
+	double flop = 2 * out * (double)hmr_dims_total(w) / (double)w->d[0];
+
+	/* eight operations for every float moved */
+	return flop + 8 * (out + (double)hmr_dims_total(&dims[n->in[0]])) < ALONE ? 1 :
+	       (int)x->job->threads;
+}
+
 enum hmr_status
 cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 	     const struct hmr_node *add, struct cpu_conv **out, struct hmr_err *e)
@@ -165,6 +180,8 @@ cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 
 	if (!c)
 		return hmr_fail(e, HMR_E_NOMEM, "network");
+	c->threads = threads_for(x, plan, n);
+	omp_set_num_threads(c->threads);	/* the primitive divides its work by it */
 	if (!make_attr(&attr, n, add)) {
 		st = HMR_EOF;
 		goto out;
@@ -184,6 +201,7 @@ cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 	else if (strstr(cpu_conv_impl(c), "ref"))
 		st = HMR_EOF;
 out:
+	omp_set_num_threads((int)x->job->threads);
 	dnnl_primitive_attr_destroy(attr);
 	if (st && !(st == HMR_EOF && c->pd && !add)) {
 		cpu_conv_free(c);
@@ -300,10 +318,13 @@ cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c
 		return st;
 	if (n->n_in == 3 && !w->bias && (st = load_bias(x, n, w, e)))
 		return st;
-	if ((s = dnnl_memory_create(&c->src, m[0], x->engine, src)) ||
-	    (s = dnnl_memory_create(&c->dst, m[2], x->engine, dst)) ||
-	    (s = dnnl_memory_create(&c->scratch, m[3], x->engine, x->scratch)) ||
-	    (s = dnnl_primitive_create(&c->prim, c->pd)))
+	omp_set_num_threads(c->threads);
+	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine, src)) &&
+	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine, dst)) &&
+	    !(s = dnnl_memory_create(&c->scratch, m[3], x->engine, x->scratch)))
+		s = dnnl_primitive_create(&c->prim, c->pd);
+	omp_set_num_threads((int)x->job->threads);
+	if (s)
 		return failed(e, s, n);
 	add_arg(c, DNNL_ARG_SRC, c->src);
 	add_arg(c, DNNL_ARG_WEIGHTS, p->memory);

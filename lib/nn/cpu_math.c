@@ -10,6 +10,7 @@
 #include "nn/cpu_ops.h"
 
 #define COLUMNS 64	/* that a reduction has in hand */
+#define REPEATED 1024	/* floats of a short row written out again and again */
 
 /* Both operands over the result's axes, merged where both allow it. */
 struct walk {
@@ -126,6 +127,27 @@ binary_row(const struct hmr_node *n, float *d, const float *p, const float *q,
 		cpu_act_row(d, d, count, n);
 }
 
+/* A few numbers again and again, as for the channels of an image: written out, so
+ * that rows are long. */
+static bool
+binary_repeated(const struct hmr_call *c, const struct walk *w)
+{
+	const int64_t inner = w->size[0], total = (int64_t)hmr_dims_total(c->dim_out[0]);
+	const int64_t chunk = REPEATED / inner * inner;
+	float tile[REPEATED];
+
+	if (w->n != 2 || inner > 32 || total < REPEATED || w->step[0][0] != 1 ||
+	    w->step[1][0] != 1 || w->step[0][1] != (size_t)inner || w->step[1][1])
+		return false;
+	for (int64_t i = 0; i < chunk; i++)
+		tile[i] = c->in[1][i % inner];
+#pragma omp parallel for if(total > CPU_SMALL)
+	for (int64_t i = 0; i < total; i += chunk)
+		binary_row(c->n, c->out[0] + i, c->in[0] + i, tile,
+			   (size_t)(total - i < chunk ? total - i : chunk), 3);
+	return true;
+}
+
 static void
 binary(const struct hmr_call *c)
 {
@@ -135,6 +157,8 @@ binary(const struct hmr_call *c)
 	int form;
 
 	make_walk(&w, c);
+	if (binary_repeated(c, &w))
+		return;
 	inner = w.size[0];
 	form = (w.step[0][0] != 0) | (w.step[1][0] != 0) << 1;
 	chunk = inner > CPU_CHUNK ? CPU_CHUNK : inner;

@@ -7,6 +7,16 @@
 
 #define TILE 32		/* of a transpose: both sides stay in the first cache */
 
+static inline void
+copy(float *d, const float *s, size_t n)
+{
+	if (n > 4)
+		memcpy(d, s, n * sizeof(*d));
+	else
+		for (size_t i = 0; i < n; i++)
+			d[i] = s[i];
+}
+
 /* Pieces of `each` floats, one from every input in turn. */
 static void
 concat(const struct hmr_call *c)
@@ -22,7 +32,7 @@ concat(const struct hmr_call *c)
 		for (uint32_t i = 0; i < c->n->n_in; i++) {
 			size_t n = (size_t)c->dim_in[i]->d[c->n->axis] * after;
 
-			memcpy(d, c->in[i] + b * n, n * sizeof(*d));
+			copy(d, c->in[i] + b * n, n);
 			d += n;
 		}
 	}
@@ -42,7 +52,7 @@ split(const struct hmr_call *c)
 		for (uint32_t i = 0; i < c->n->n_out; i++) {
 			size_t n = (size_t)c->n->list[i] * after;
 
-			memcpy(c->out[i] + b * n, s, n * sizeof(*s));
+			copy(c->out[i] + b * n, s, n);
 			s += n;
 		}
 	}
@@ -138,6 +148,42 @@ turn_block(float *d, const float *s, size_t n, size_t m, size_t to, size_t from)
 			d[i * to + k] = s[k * from + i];
 }
 
+/* Matrices of m by n to n by m, one after the other: channel shuffles. */
+CPU_CLONES static void
+turn_small(float *d, const float *s, int64_t many, int64_t n, int64_t m)
+{
+	for (int64_t r = 0; r < many; r++, d += n * m, s += n * m) {
+		if (m == 2) {
+			for (int64_t i = 0; i < n; i++) {
+				d[2 * i] = s[i];
+				d[2 * i + 1] = s[n + i];
+			}
+			continue;
+		}
+		for (int64_t i = 0; i < n; i++)
+			for (int64_t k = 0; k < m; k++)
+				d[i * m + k] = s[k * n + i];
+	}
+}
+
+static bool
+transpose_small(const struct hmr_call *c, const struct turn *t)
+{
+	int64_t n, m, each;
+
+	if (t->n != 3 || t->from[1] != 1 || t->from[2] != (size_t)t->size[1] ||
+	    t->from[0] != (size_t)(t->size[1] * t->size[2]) || t->from[0] > CPU_CHUNK)
+		return false;
+	n = t->size[1];
+	m = t->size[2];
+	each = CPU_CHUNK / (n * m);
+#pragma omp parallel for if(t->size[0] * n * m > CPU_SMALL)
+	for (int64_t r = 0; r < t->size[0]; r += each)
+		turn_small(c->out[0] + r * n * m, c->in[0] + r * n * m,
+			   t->size[0] - r < each ? t->size[0] - r : each, n, m);
+	return true;
+}
+
 static void
 transpose(const struct hmr_call *c)
 {
@@ -147,6 +193,8 @@ transpose(const struct hmr_call *c)
 	size_t rest, pieces;
 
 	make_turn(&t, c);
+	if (transpose_small(c, &t))
+		return;
 	last = t.n - 1;
 	while (t.from[u] != 1)		/* the axis that is contiguous in the source */
 		u++;
@@ -199,10 +247,16 @@ static bool
 slice_pairs(const struct hmr_call *c)
 {
 	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
-	const int64_t *l = c->n->list + 3 * (in->n - 1);
+	const int64_t *l;
 	const int64_t total = (int64_t)hmr_dims_total(out);
+	uint32_t a = in->n - 1;
 
-	if (l[1] != 2 || in->d[in->n - 1] % 2 || 2 * total != (int64_t)hmr_dims_total(in))
+	while (a > 0 && in->d[a] == 1)
+		a--;
+	l = c->n->list + 3 * a;
+	if (!(in->d[a] == 2 && out->d[a] == 1) && (l[1] != 2 || in->d[a] % 2))
+		return false;
+	if (2 * total != (int64_t)hmr_dims_total(in))
 		return false;
 #pragma omp parallel for if(total > CPU_SMALL)
 	for (int64_t i = 0; i < total; i += CPU_CHUNK)

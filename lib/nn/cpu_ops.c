@@ -32,41 +32,52 @@ scale(float *d, size_t n, float by)
 		d[i] *= by;
 }
 
-#define BLOCK 16		/* channels in hand */
+/* Sixteen channels; the compiler cuts them into what the processor has. */
+typedef float block __attribute__((vector_size(64)));
+typedef int32_t block_mask __attribute__((vector_size(64)));
+#define BLOCK 16
 
-/* The largest, or the sum, of n pixels in turn. */
-#define POOL(name, start, expr) \
+#define LARGER(a, x) do { \
+	block_mask m = (x) > (a); \
+\
+	(a) = (block)((m & (block_mask)(x)) | (~m & (block_mask)(a))); \
+} while (0)
+#define PLUS(a, x) ((a) += (x))
+
+/* The largest, or the sum, of n pixels in turn. The last block overlaps the one
+ * before it, unless d is read too or there is none before. */
+#define POOL(name, join, one) \
 CPU_CLONES static void \
 name(float *d, const float *const *s, int n, size_t ch) \
 { \
 	size_t i = 0; \
 \
-	for (; i + BLOCK <= ch; i += BLOCK) { \
-		float a[BLOCK]; \
+	while (i + BLOCK <= ch) { \
+		block a, x; \
 \
-		for (int k = 0; k < BLOCK; k++) \
-			a[k] = start; \
-		for (int t = 0; t < n; t++) \
-			for (int k = 0; k < BLOCK; k++) { \
-				float x = s[t][i + (size_t)k]; \
-\
-				a[k] = expr(a[k], x); \
-			} \
-		memcpy(d + i, a, sizeof(a)); \
+		memcpy(&a, s[0] + i, sizeof(a)); \
+		for (int t = 1; t < n; t++) { \
+			memcpy(&x, s[t] + i, sizeof(x)); \
+			join(a, x); \
+		} \
+		memcpy(d + i, &a, sizeof(a)); \
+		i += BLOCK; \
+		if (i < ch && i + BLOCK > ch && s[0] != d) \
+			i = ch - BLOCK; \
 	} \
 	for (; i < ch; i++) { \
-		float a = start; \
+		float a = s[0][i]; \
 \
-		for (int t = 0; t < n; t++) \
-			a = expr(a, s[t][i]); \
+		for (int t = 1; t < n; t++) \
+			a = one(a, s[t][i]); \
 		d[i] = a; \
 	} \
 }
 
-#define LARGER(a, x) ((x) > (a) ? (x) : (a))
-#define PLUS(a, x) ((a) + (x))
-POOL(max_pixel, -INFINITY, LARGER)
-POOL(sum_pixel, 0, PLUS)
+#define LARGER_ONE(a, x) ((x) > (a) ? (x) : (a))
+#define PLUS_ONE(a, x) ((a) + (x))
+POOL(max_pixel, LARGER, LARGER_ONE)
+POOL(sum_pixel, PLUS, PLUS_ONE)
 
 #define TAPS 64			/* of a window, at once */
 
@@ -100,21 +111,26 @@ pool_row(const struct hmr_call *c, const int32_t pad[4], int64_t b, int64_t y)
 		bool first = true;
 		int taps = 0;
 
-		for (int64_t k = 0; k < n->kernel[0] * n->kernel[1]; k++) {
-			int64_t iy = y * n->stride[0] - pad[0] + k / n->kernel[1];
-			int64_t ix = x * n->stride[1] - pad[1] + k % n->kernel[1];
+		for (int64_t k = 0; k < n->kernel[0]; k++) {
+			int64_t iy = y * n->stride[0] - pad[0] + k;
+			int64_t ix = x * n->stride[1] - pad[1], end = ix + n->kernel[1];
+			const float *s;
 
-			if (iy < 0 || ix < 0 || iy >= in->d[1] || ix >= in->d[2])
+			if (iy < 0 || iy >= in->d[1])
 				continue;
-			count++;
-			tap[taps++] = c->in[0] + (size_t)((b * in->d[1] + iy) * in->d[2] + ix) * ch;
-			if (taps == TAPS) {
+			s = c->in[0] + (b * in->d[1] + iy) * in->d[2] * (int64_t)ch;
+			end = end > in->d[2] ? in->d[2] : end;
+			for (ix = ix < 0 ? 0 : ix; ix < end; ix++) {
+				count++;
+				tap[taps++] = s + ix * (int64_t)ch;
+				if (taps < TAPS)
+					continue;
 				window(n, d, tap, taps, ch, first);
 				first = false;
 				taps = 0;
 			}
 		}
-		if (taps || first)
+		if (taps)	/* padding is smaller than the window: there is one at all */
 			window(n, d, tap, taps, ch, first);
 		if (n->op == HMR_OP_AVG_POOL)
 			scale(d, ch, 1 / (float)(n->count_pad ?
