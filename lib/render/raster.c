@@ -53,6 +53,7 @@ struct hmr_scene {
 	bool *dirty;
 	struct raster_light light;
 	raster_fill *fill;
+	raster_resolver *resolve;
 	uint32_t vertices, triangles, meshes, bands;
 	bool count;
 };
@@ -107,6 +108,7 @@ hmr_scene_new(struct hmr_scene **out, const struct hmr_scene_plan *p,
 	}
 	raster_light_init(&r->light);
 	r->fill = raster_fill_get();
+	r->resolve = raster_resolve_get();
 	*out = r;
 	return HMR_OK;
 }
@@ -288,28 +290,29 @@ band_of(const struct hmr_scene *r, int32_t y)
 }
 
 static void
-add_triangle(struct hmr_scene *r, const uint32_t v[3])
+add_triangle(struct hmr_scene *r, uint32_t v0, uint32_t v1, uint32_t v2)
 {
-	const struct place *p0 = &r->place[v[0]], *p1 = &r->place[v[1]],
-			   *p2 = &r->place[v[2]];
-	const struct raster_vertex *a = &r->vertex[v[0]], *b = &r->vertex[v[1]],
-				   *c = &r->vertex[v[2]];
+	const struct place *p0 = &r->place[v0], *p1 = &r->place[v1],
+			   *p2 = &r->place[v2];
+	const struct raster_vertex *a = &r->vertex[v0], *b = &r->vertex[v1],
+				   *c = &r->vertex[v2];
 	uint32_t any = p0->out | p1->out | p2->out;
 	struct triangle *t = &r->triangle[r->triangles];
 	int32_t lo, hi;
 
 	if ((any & OUT_BAD) || (p0->out & p1->out & p2->out & OUT_SIDES))
 		return;
-	*t = (struct triangle){ { v[0], v[1], v[2] }, NONE, (uint16_t)r->meshes,
-				0, any & OUT_GUARD };
+	if (!(any & OUT_GUARD) &&
+	    ((int64_t)c->x - a->x) * ((int64_t)b->y - a->y) -
+	    ((int64_t)c->y - a->y) * ((int64_t)b->x - a->x) <= 0)
+		return;		/* looks away */
+	*t = (struct triangle){ { v0, v1, v2 }, NONE, (uint16_t)r->meshes, 0,
+				any & OUT_GUARD };
 	if (t->clip) {
 		t->last = (uint16_t)(r->bands - 1);
 		append(r, 0, r->triangles++);
 		return;
 	}
-	if (((int64_t)c->x - a->x) * ((int64_t)b->y - a->y) -
-	    ((int64_t)c->y - a->y) * ((int64_t)b->x - a->x) <= 0)
-		return;		/* looks away */
 	lo = a->y < b->y ? a->y : b->y;
 	lo = c->y < lo ? c->y : lo;
 	hi = a->y > b->y ? a->y : b->y;
@@ -383,11 +386,10 @@ hmr_scene_add(struct hmr_scene *r, const struct hmr_scene_mesh *m,
 	for (uint32_t i = 0; i < m->vertices; i++)
 		turn_normal(&place[i], vertex[i].n);
 	for (uint32_t i = 0; i < m->faces; i++) {
-		uint32_t v[3];
+		const uint32_t *f = m->face + i * 3;
 
-		for (int k = 0; k < 3; k++)
-			v[k] = m->face[i * 3 + (uint32_t)k] + r->vertices;
-		add_triangle(r, v);
+		add_triangle(r, f[0] + r->vertices, f[1] + r->vertices,
+			     f[2] + r->vertices);
 	}
 	r->vertices += m->vertices;
 	return HMR_OK;
@@ -538,7 +540,6 @@ hmr_scene_finish(struct hmr_scene *r)
 		if (r->count)
 			raster_resolve_hits(&band, r->meshes, &r->canvas);
 		else
-			raster_resolve(&band, &r->light, r->camera.focal,
-				       &r->canvas);
+			r->resolve(&band, &r->light, r->camera.focal, &r->canvas);
 	}
 }

@@ -15,12 +15,7 @@
 #include "render/raster_tile.h"
 
 #define SMALL (64 * SUB)
-#define INLINE static inline __attribute__((always_inline))
 #define BLEND(m, a, b) (((m) & (a)) | (~(m) & (b)))
-
-typedef int32_t v8i __attribute__((vector_size(32)));
-typedef float v8f __attribute__((vector_size(32)));
-typedef int64_t v4q __attribute__((vector_size(32)));
 
 /* Where in a pixel the samples lie, 1/SUB px from its centre: no two share a
  * row or a column, so edges near the axes too have eight steps. */
@@ -77,9 +72,9 @@ last_px(int32_t v)
 struct setup {
 	const struct raster_vertex *a, *b, *c;	/* inside is positive */
 	struct edge ab, bc, ca;
-	float inv_area;
+	int64_t area;
 	int32_t x0, x1, y0, y1;			/* pixels, inclusive */
-	uint32_t mesh;				/* shifted into place */
+	uint32_t mesh;
 	uint32_t samples;			/* that the mesh takes */
 	bool small;
 };
@@ -113,8 +108,8 @@ setup(struct setup *t, const struct raster_band *band,
 	t->ab = edge_of(t->a, t->b);
 	t->bc = edge_of(t->b, t->c);
 	t->ca = edge_of(t->c, t->a);
-	t->inv_area = 1.0f / (float)area;
-	t->mesh = mesh << MESH_SHIFT;
+	t->area = area;
+	t->mesh = mesh;
 	t->samples = band->colour[mesh - 1].samples;
 	t->small = x1 - x0 <= SMALL && y1 - y0 <= SMALL;
 	return true;
@@ -142,7 +137,6 @@ edge_at(const struct edge *e, const struct raster_vertex *a, int32_t x, int32_t 
 	return e->dx * py - e->dy * px + e->bias;
 }
 
-/* Vectors go by pointer: by value their place would depend on the processor. */
 INLINE void
 clamp_unit(v8f *v)
 {
@@ -152,38 +146,45 @@ clamp_unit(v8f *v)
 	*v = (v8f)(BLEND(hi, (v8i)*v, (v8i)one) & lo);
 }
 
-INLINE bool
-any(const v8i *m)
-{
-	v4q q = (v4q)*m;
+/* What is interpolated over the triangle: at its first corner, and more at b, c. */
+struct slopes {
+	float inv_area;
+	float w, w_b, w_c, nx, nx_b, nx_c, ny, ny_b, ny_c;
+	int32_t mesh;		/* shifted into place */
+};
 
-	return (q[0] | q[1] | q[2] | q[3]) != 0;
+INLINE struct slopes
+slopes_of(const struct raster_vertex *a, const struct raster_vertex *b,
+	  const struct raster_vertex *c, float area, uint32_t mesh)
+{
+	return (struct slopes){ 1.0f / area, a->w, b->w - a->w, c->w - a->w,
+				a->n[0], b->n[0] - a->n[0], c->n[0] - a->n[0],
+				a->n[1], b->n[1] - a->n[1], c->n[1] - a->n[1],
+				(int32_t)(mesh << MESH_SHIFT) };
 }
 
-/* What is interpolated over the triangle, at eight samples; e are the edges. */
+/* At eight samples of a pixel. Inside, b and c are in 0..1; elsewhere they may be
+ * anything, and what comes of it is not kept. */
 INLINE void
-put_samples(struct raster_tile *tile, int row, int col, const struct setup *t,
-	    const v8i *inside, const v8f *e_ab, const v8f *e_ca, bool count)
+put_samples(struct raster_tile *tile, uint32_t row, uint32_t col,
+	    const struct slopes *t, const v8i *inside, const v8f *b, const v8f *c,
+	    bool count)
 {
 	float *dw = tile->w[row][col];
 	uint32_t *dm = tile->mark[row][col];
-	v8f ub = *e_ca * t->inv_area, uc = *e_ab * t->inv_area;
+	const v8f ub = *b, uc = *c;
 	v8f w, nx, ny, old;
 	v8i mark, have, front;
 
-	clamp_unit(&ub);
-	clamp_unit(&uc);
-	w = t->a->w + ub * (t->b->w - t->a->w) + uc * (t->c->w - t->a->w);
+	w = t->w + ub * t->w_b + uc * t->w_c;
 	memcpy(&old, dw, sizeof(old));
 	memcpy(&have, dm, sizeof(have));
 	front = *inside & (w > old);
-	nx = t->a->n[0] + ub * (t->b->n[0] - t->a->n[0]) +
-	     uc * (t->c->n[0] - t->a->n[0]);
-	ny = t->a->n[1] + ub * (t->b->n[1] - t->a->n[1]) +
-	     uc * (t->c->n[1] - t->a->n[1]);
+	nx = t->nx + ub * t->nx_b + uc * t->nx_c;
+	ny = t->ny + ub * t->ny_b + uc * t->ny_c;
 	mark = (v8i)__builtin_convertvector(nx * 511.0f + 512.5f, v8i) |
 	       (v8i)__builtin_convertvector(ny * 511.0f + 512.5f, v8i) << 10 |
-	       (int32_t)t->mesh;
+	       t->mesh;
 	w = (v8f)BLEND(front, (v8i)w, (v8i)old);
 	mark = BLEND(front, mark, have);
 	memcpy(dw, &w, sizeof(w));
@@ -193,77 +194,62 @@ put_samples(struct raster_tile *tile, int row, int col, const struct setup *t,
 			tile->hits[row][col][i] += (*inside)[i] ? 1 : 0;
 }
 
-struct edge8 {			/* an edge at eight samples of a pixel */
-	v8i at;			/* of the row's first pixel */
-	int32_t step_x, step_y;
-};
-
-INLINE struct edge8
-edge8_of(const struct edge *e, const struct raster_vertex *a, const struct setup *t)
-{
-	static const v8i sx = SAMPLE_X, sy = SAMPLE_Y;
-	struct edge8 r;
-
-	r.at = sy * (int32_t)e->dx - sx * (int32_t)e->dy +
-	       (int32_t)edge_at(e, a, t->x0, t->y0);
-	r.step_x = (int32_t)e->dy * -SUB;
-	r.step_y = (int32_t)e->dx * SUB;
-	return r;
-}
-
+/* All in 32 bits. The third edge is what the others leave of the area. */
 INLINE void
 fill_small(struct raster_band *band, const struct setup *t)
 {
-	struct edge8 ab = edge8_of(&t->ab, t->a, t);
-	struct edge8 bc = edge8_of(&t->bc, t->b, t);
-	struct edge8 ca = edge8_of(&t->ca, t->c, t);
+	static const v8i sx = SAMPLE_X, sy = SAMPLE_Y;
 	const v8i bit = { 1, 2, 4, 8, 16, 32, 64, 128 };
-	v8i taken = (bit & (int32_t)t->samples) != 0;
+	const v8i taken = (bit & (int32_t)t->samples) != 0;
+	const int32_t abx = (int32_t)t->ab.dx, aby = (int32_t)t->ab.dy;
+	const int32_t cax = (int32_t)t->ca.dx, cay = (int32_t)t->ca.dy;
+	const int32_t px = t->x0 * SUB + SUB / 2 - t->a->x;
+	const int32_t py = t->y0 * SUB + SUB / 2 - t->a->y;
+	const int32_t rest = (int32_t)t->area + t->bc.bias + t->ab.bias + t->ca.bias;
+	const struct slopes s = slopes_of(t->a, t->b, t->c, (float)t->area, t->mesh);
+	v8i ab = sy * abx - sx * aby + (abx * py - aby * px + t->ab.bias);
+	v8i ca = sy * cax - sx * cay + (cax * py - cay * px + t->ca.bias);
 
 	for (int32_t k = t->x0 / TILE; k <= t->x1 / TILE; k++)
 		if (!band->dirty[k])
 			touch(band, k);
 	for (int32_t y = t->y0; y <= t->y1; y++) {
-		v8i eab = ab.at, ebc = bc.at, eca = ca.at;
+		const uint32_t row = (uint32_t)(y - band->y0);
+		v8i eab = ab, eca = ca;
 
-		for (int32_t x = t->x0; x <= t->x1; x++) {
-			v8i inside = ((eab | ebc | eca) >= 0) & taken;
+		for (uint32_t x = (uint32_t)t->x0; x <= (uint32_t)t->x1; x++) {
+			v8i inside = ((eab | eca | (rest - eab - eca)) >= 0) & taken;
 
-			if (any(&inside)) {
-				v8f fab = __builtin_convertvector(eab, v8f);
-				v8f fca = __builtin_convertvector(eca, v8f);
+			if (any8(&inside)) {
+				v8f ub = __builtin_convertvector(eca, v8f) * s.inv_area;
+				v8f uc = __builtin_convertvector(eab, v8f) * s.inv_area;
 
-				put_samples(&band->tile[x / TILE], y - band->y0,
-					    x % TILE, t, &inside, &fab, &fca,
-					    band->count);
+				put_samples(&band->tile[x / TILE], row, x % TILE,
+					    &s, &inside, &ub, &uc, band->count);
 			}
-			eab += ab.step_x;
-			ebc += bc.step_x;
-			eca += ca.step_x;
+			eab -= aby * SUB;
+			eca -= cay * SUB;
 		}
-		ab.at += ab.step_y;
-		bc.at += bc.step_y;
-		ca.at += ca.step_y;
+		ab += abx * SUB;
+		ca += cax * SUB;
 	}
 }
 
 /* One sample of a large triangle. */
 static void
 put_sample(struct raster_tile *tile, int row, int col, int i,
-	   const struct setup *t, float ub, float uc)
+	   const struct slopes *t, float ub, float uc)
 {
-	float w = t->a->w + ub * (t->b->w - t->a->w) + uc * (t->c->w - t->a->w);
-	float nx = t->a->n[0] + ub * (t->b->n[0] - t->a->n[0]) +
-		   uc * (t->c->n[0] - t->a->n[0]);
-	float ny = t->a->n[1] + ub * (t->b->n[1] - t->a->n[1]) +
-		   uc * (t->c->n[1] - t->a->n[1]);
+	float w = t->w + ub * t->w_b + uc * t->w_c;
+	float nx = t->nx + ub * t->nx_b + uc * t->nx_c;
+	float ny = t->ny + ub * t->ny_b + uc * t->ny_c;
 
 	if (!(w > tile->w[row][col][i]))
 		return;
 	tile->w[row][col][i] = w;
 	tile->mark[row][col][i] = (uint32_t)(int32_t)(nx * 511.0f + 512.5f) |
 				  (uint32_t)(int32_t)(ny * 511.0f + 512.5f) << 10 |
-				  t->mesh;
+				  (uint32_t)t->mesh;
 }
 
 static float
@@ -273,7 +259,8 @@ unit1(float v)
 }
 
 static void
-fill_pixel(struct raster_band *band, const struct setup *t, int32_t x, int32_t y)
+fill_pixel(struct raster_band *band, const struct setup *t,
+	   const struct slopes *s, int32_t x, int32_t y)
 {
 	static const int32_t sx[S] = SAMPLE_X, sy[S] = SAMPLE_Y;
 	struct raster_tile *tile = &band->tile[x / TILE];
@@ -293,8 +280,8 @@ fill_pixel(struct raster_band *band, const struct setup *t, int32_t x, int32_t y
 			touch(band, x / TILE);
 		if (band->count)
 			tile->hits[row][col][i]++;
-		put_sample(tile, row, col, i, t, unit1((float)e2 * t->inv_area),
-			   unit1((float)e0 * t->inv_area));
+		put_sample(tile, row, col, i, s, unit1((float)e2 * s->inv_area),
+			   unit1((float)e0 * s->inv_area));
 	}
 }
 
@@ -349,7 +336,8 @@ value(const struct reach *r, const struct edge *e, int32_t x, int32_t y, v8f *v)
 
 /* The part of a large triangle in one tile, x0..x1. */
 INLINE void
-fill_tile(struct raster_band *band, const struct setup *t, int32_t x0, int32_t x1)
+fill_tile(struct raster_band *band, const struct setup *t,
+	  const struct slopes *s, int32_t x0, int32_t x1)
 {
 	const v8i bit = { 1, 2, 4, 8, 16, 32, 64, 128 };
 	struct reach ab, bc, ca;
@@ -363,7 +351,7 @@ fill_tile(struct raster_band *band, const struct setup *t, int32_t x0, int32_t x
 	      (ca.inside || ca.narrow))) {
 		for (int32_t y = t->y0; y <= t->y1; y++)
 			for (int32_t x = x0; x <= x1; x++)
-				fill_pixel(band, t, x, y);
+				fill_pixel(band, t, s, x, y);
 		return;
 	}
 	if (!band->dirty[x0 / TILE])
@@ -371,28 +359,35 @@ fill_tile(struct raster_band *band, const struct setup *t, int32_t x0, int32_t x
 	for (int32_t y = 0; y <= t->y1 - t->y0; y++)
 		for (int32_t x = 0; x <= x1 - x0; x++) {
 			v8i in = (bit & (int32_t)t->samples) != 0;
-			v8f fab, fca;
+			v8f ub, uc;
 
 			within(&ab, &t->ab, x, y, &in);
 			within(&bc, &t->bc, x, y, &in);
 			within(&ca, &t->ca, x, y, &in);
-			if (!any(&in))
+			if (!any8(&in))
 				continue;
-			value(&ab, &t->ab, x, y, &fab);
-			value(&ca, &t->ca, x, y, &fca);
+			value(&ab, &t->ab, x, y, &uc);
+			value(&ca, &t->ca, x, y, &ub);
+			uc *= s->inv_area;
+			ub *= s->inv_area;
+			clamp_unit(&uc);
+			clamp_unit(&ub);
 			put_samples(&band->tile[x0 / TILE],
-				    t->y0 + y - band->y0, (x0 + x) % TILE, t, &in,
-				    &fab, &fca, band->count);
+				    (uint32_t)(t->y0 + y - band->y0),
+				    (uint32_t)(x0 + x) % TILE, s, &in, &ub, &uc,
+				    band->count);
 		}
 }
 
 INLINE void
 fill_large(struct raster_band *band, const struct setup *t)
 {
+	const struct slopes s = slopes_of(t->a, t->b, t->c, (float)t->area, t->mesh);
+
 	for (int32_t x = t->x0; x <= t->x1; x = (x / TILE + 1) * TILE) {
 		int32_t end = x / TILE * TILE + TILE - 1;
 
-		fill_tile(band, t, x, end < t->x1 ? end : t->x1);
+		fill_tile(band, t, &s, x, end < t->x1 ? end : t->x1);
 	}
 }
 

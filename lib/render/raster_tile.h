@@ -17,6 +17,23 @@
 #define ALL_SAMPLES ((1u << S) - 1)
 #define MESH_SHIFT 20			/* of a sample's mark: nx, ny 10 bits, mesh 12 */
 
+/* Eight samples, or pixels, in vectors of the compiler's own kind. They go by
+ * pointer: by value their place would depend on the processor. */
+#define INLINE static inline __attribute__((always_inline))
+typedef int32_t v8i __attribute__((vector_size(32)));
+typedef float v8f __attribute__((vector_size(32)));
+typedef int64_t v4q __attribute__((vector_size(32)));
+typedef int64_t v2q __attribute__((vector_size(16)));
+
+INLINE bool
+any8(const v8i *m)		/* is any bit set? */
+{
+	v4q q = (v4q)*m;
+	v2q h = __builtin_shufflevector(q, q, 0, 1) | __builtin_shufflevector(q, q, 2, 3);
+
+	return (h[0] | h[1]) != 0;
+}
+
 struct raster_vertex {
 	int32_t x, y;			/* 1/SUB px */
 	float w;			/* 1/z: larger is nearer */
@@ -65,8 +82,11 @@ struct raster_light {
 };
 void raster_light_init(struct raster_light *l);
 float raster_linear(uint8_t srgb);
-void raster_resolve(const struct raster_band *b, const struct raster_light *l,
-		    float focal, const struct hmr_canvas *canvas);
+typedef void raster_resolver(const struct raster_band *b,
+			     const struct raster_light *l, float focal,
+			     const struct hmr_canvas *canvas);
+raster_resolver *raster_resolve_get(void);	/* as raster_fill_get() */
+raster_resolver raster_resolve_plain;
 void raster_resolve_hits(const struct raster_band *b, uint32_t last_mesh,
 			 const struct hmr_canvas *canvas);
 

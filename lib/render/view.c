@@ -18,6 +18,7 @@
 #define NEAR_M 0.05f
 #define PELVIS 8			/* MidHip of the 44 points */
 #define FAINT 0.4f			/* of people that were not seen */
+#define GLANCE_PX 240		/* in the small panels the light surface shows who is lower */
 
 static const uint8_t ground[3] = { 38, 40, 44 };
 static const uint8_t rule[3] = { 70, 73, 79 };
@@ -182,6 +183,28 @@ colour_of(const struct hmr_view_person *h, uint32_t index, uint8_t rgb[3])
 		hmr_palette_anonymous(index, rgb);
 }
 
+/* Of a person in the panel, px: what line widths go by. */
+static float
+tallness(const struct panel *p, const struct hmr_view_person *h)
+{
+	float t = (h->box[3] - h->box[1]) * p->scale;
+
+	return t > 0 ? t < 1e4f ? t : 1e4f : 0;
+}
+
+/* The surface a person is drawn with. The light one's vertices are the first of the
+ * full one's, so it is there too. */
+static const struct hmr_view_surface *
+surface_of(const struct hmr_view *v, const struct panel *p,
+	   const struct hmr_view_person *h)
+{
+	bool light = p->scale < 1 && tallness(p, h) < GLANCE_PX &&
+		v->plan.surface[1].vertices &&
+		v->plan.surface[1].vertices <= v->plan.surface[h->surface].vertices;
+
+	return &v->plan.surface[light ? 1 : h->surface];
+}
+
 static enum hmr_status
 draw_meshes(struct hmr_view *v, const struct panel *p,
 	    const struct hmr_view_person *people, uint32_t n, struct hmr_err *e)
@@ -192,7 +215,7 @@ draw_meshes(struct hmr_view *v, const struct panel *p,
 
 	for (uint32_t i = 0; !st && i < n; i++) {
 		const struct hmr_view_person *h = &people[i];
-		const struct hmr_view_surface *s = &v->plan.surface[h->surface];
+		const struct hmr_view_surface *s = surface_of(v, p, h);
 		struct hmr_scene_mesh m = {
 			.xyz = h->vertices, .face = s->face,
 			.vertices = s->vertices, .faces = s->faces,
@@ -215,15 +238,6 @@ draw_meshes(struct hmr_view *v, const struct panel *p,
 	if (!st)
 		hmr_scene_finish(v->scene);
 	return st;
-}
-
-/* Of a person in the panel, px: what line widths go by. */
-static float
-tallness(const struct panel *p, const struct hmr_view_person *h)
-{
-	float t = (h->box[3] - h->box[1]) * p->scale;
-
-	return t > 0 ? t < 1e4f ? t : 1e4f : 0;
 }
 
 static void
