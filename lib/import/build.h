@@ -75,5 +75,8 @@ struct hmr_build_about {
 HMR_MUST_USE enum hmr_status
 hmr_build_write(const struct hmr_build *b, const char *path,
 		const struct hmr_build_about *a, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status	/* the same bytes in memory, which the caller frees */
+hmr_build_pack(const struct hmr_build *b, uint8_t **bytes, size_t *n,
+	       const struct hmr_build_about *a, struct hmr_err *e);
 
 #endif

@@ -18,6 +18,7 @@ struct hmr_import_info {
 	char kind[32];		/* out: "detector", "pose" or "network" */
 	const char *tool;	/* for the provenance, e.g. "hmr-model 0.1.0" */
 	uint32_t height, width;	/* of an image whose size the file leaves open; or 0 */
+	struct hmr_model **model;	/* opened here instead of written; or NULL */
 };
 
 /* A TensorFlow.js graph model, NAME.json with its weight files beside it,
@@ -68,6 +69,12 @@ HMR_MUST_USE enum hmr_status
 hmr_import_finish(struct hmr_build *b, const char *path, const char *out,
 		  struct hmr_import_info *info, struct cJSON *provenance,
 		  struct hmr_err *e);
+
+/* A model file, or an ONNX or TensorFlow Lite file by its ending: imported in memory to
+ * the same bytes that `hmr-model import` writes. */
+HMR_MUST_USE enum hmr_status
+hmr_import_open(struct hmr_model **out, const char *path, const char *tool,
+		struct hmr_err *e);
 
 /* Known networks by their inputs and outputs: fills in kind and free axes, and
  * returns their meta (caller deletes), NULL for an unknown network. */

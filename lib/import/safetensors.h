@@ -56,6 +56,11 @@ hmr_safetensors_write(const char *path, const struct hmr_st_pair *meta,
 		      uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
 		      struct hmr_err *e);
 
+HMR_MUST_USE enum hmr_status	/* the same bytes in memory, which the caller frees */
+hmr_safetensors_pack(uint8_t **out, size_t *size, const struct hmr_st_pair *meta,
+		     uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
+		     struct hmr_err *e);
+
 /* The same tensor by tensor, for files larger than memory: t[] says names, types,
  * shapes and bytes, its data are not looked at; put() is called for each in order. */
 struct hmr_st_writer;

@@ -53,6 +53,16 @@ make_header(const struct hmr_st_pair *meta, uint32_t n_meta,
 	return text;
 }
 
+static const char spaces[64] =
+	"                                                               ";
+
+/* Spaces after a header of len bytes. */
+static size_t
+padding(size_t len)
+{
+	return (64 - (8 + len) % 64) % 64;
+}
+
 struct hmr_st_writer {
 	struct hmr_atomic file;
 	uint64_t left;		/* bytes of data still to come */
@@ -63,8 +73,6 @@ hmr_st_writer_open(struct hmr_st_writer **out, const char *path,
 		   const struct hmr_st_pair *meta, uint32_t n_meta,
 		   const struct hmr_st_tensor *t, uint32_t n, struct hmr_err *e)
 {
-	static const char spaces[64] = "                                "
-				       "                               ";
 	struct hmr_st_writer *w = calloc(1, sizeof(*w));
 	char *text = make_header(meta, n_meta, t, n);
 	uint8_t size[8];
@@ -79,7 +87,7 @@ hmr_st_writer_open(struct hmr_st_writer **out, const char *path,
 	for (uint32_t i = 0; i < n; i++)
 		w->left += t[i].bytes;
 	len = strlen(text);
-	pad = (64 - (8 + len) % 64) % 64;
+	pad = padding(len);
 	hmr_put64(size, len + pad);
 	if ((st = hmr_atomic_open(&w->file, path, e)))
 		goto done;
@@ -149,4 +157,31 @@ hmr_safetensors_write(const char *path, const struct hmr_st_pair *meta,
 		return hmr_st_writer_commit(w, e);
 	hmr_st_writer_abort(w);
 	return st;
+}
+
+enum hmr_status
+hmr_safetensors_pack(uint8_t **out, size_t *size, const struct hmr_st_pair *meta,
+		     uint32_t n_meta, const struct hmr_st_tensor *t, uint32_t n,
+		     struct hmr_err *e)
+{
+	char *text = make_header(meta, n_meta, t, n);
+	size_t len = text ? strlen(text) : 0, pad = padding(len), at = 8 + len + pad;
+	bool fits = text != NULL;
+
+	*out = NULL;
+	*size = at;
+	for (uint32_t i = 0; i < n; i++)
+		fits = fits && !__builtin_add_overflow(*size, t[i].bytes, size);
+	if (fits && (*out = malloc(*size))) {
+		hmr_put64(*out, len + pad);
+		memcpy(*out + 8, text, len);
+		memcpy(*out + 8 + len, spaces, pad);
+		for (uint32_t i = 0; i < n; i++) {
+			if (t[i].bytes)
+				memcpy(*out + at, t[i].data, t[i].bytes);
+			at += t[i].bytes;
+		}
+	}
+	free(text);
+	return *out ? HMR_OK : hmr_fail(e, HMR_E_NOMEM, "model of %zu bytes", *size);
 }

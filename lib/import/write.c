@@ -185,9 +185,10 @@ collect(const struct hmr_build *b, struct hmr_st_tensor *t, bool *used)
 	return n;
 }
 
-enum hmr_status
-hmr_build_write(const struct hmr_build *b, const char *path,
-		const struct hmr_build_about *a, struct hmr_err *e)
+/* To a file, or without a path into memory. */
+static enum hmr_status
+put(const struct hmr_build *b, const char *path, uint8_t **bytes, size_t *n,
+    const struct hmr_build_about *a, struct hmr_err *e)
 {
 	struct hmr_st_tensor *t = calloc(b->n_values + 1, sizeof(*t));
 	bool *used = calloc(b->n_values + 1, sizeof(*used));
@@ -200,14 +201,15 @@ hmr_build_write(const struct hmr_build *b, const char *path,
 	uint32_t n_meta = 3;
 
 	if (!t || !used || !graph || (a->meta && !meta) || (a->provenance && !from)) {
-		hmr_fail(e, st, "%s", path);
+		hmr_fail(e, st, "model %.80s", a->name);
 	} else {
 		m[n_meta++] = (struct hmr_st_pair){ "graph", graph };
 		if (meta)
 			m[n_meta++] = (struct hmr_st_pair){ "meta", meta };
 		if (from)
 			m[n_meta++] = (struct hmr_st_pair){ "provenance", from };
-		st = hmr_safetensors_write(path, m, n_meta, t, collect(b, t, used), e);
+		st = path ? hmr_safetensors_write(path, m, n_meta, t, collect(b, t, used), e) :
+			    hmr_safetensors_pack(bytes, n, m, n_meta, t, collect(b, t, used), e);
 	}
 	cJSON_free(meta);
 	cJSON_free(from);
@@ -215,4 +217,19 @@ hmr_build_write(const struct hmr_build *b, const char *path,
 	free(used);
 	free(t);
 	return st;
+}
+
+enum hmr_status
+hmr_build_write(const struct hmr_build *b, const char *path,
+		const struct hmr_build_about *a, struct hmr_err *e)
+{
+	return put(b, path, NULL, NULL, a, e);
+}
+
+enum hmr_status
+hmr_build_pack(const struct hmr_build *b, uint8_t **bytes, size_t *n,
+	       const struct hmr_build_about *a, struct hmr_err *e)
+{
+	*bytes = NULL;
+	return put(b, NULL, bytes, n, a, e);
 }

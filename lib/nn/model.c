@@ -24,6 +24,7 @@ struct hmr_model {
 	cJSON *meta;			/* object or NULL */
 	const char *name, *kind;
 	char sha256[65];
+	uint8_t *bytes;			/* owned, where it is not a file */
 };
 
 static enum hmr_status
@@ -66,31 +67,49 @@ read_model(struct hmr_model *m, struct hmr_err *e)
 	return HMR_OK;
 }
 
-enum hmr_status
-hmr_model_open(struct hmr_model **out, const char *path, struct hmr_err *e)
+/* Of the file at path, or of m->bytes. */
+static enum hmr_status
+open_model(struct hmr_model *m, const char *path, size_t n, struct hmr_err *e)
 {
-	struct hmr_model *m;
 	const uint8_t *p;
 	enum hmr_status st;
-	size_t n;
 
-	*out = NULL;
-	if (!(m = calloc(1, sizeof(*m))))
-		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
-	if ((st = hmr_safetensors_open(&m->file, path, e)))
-		goto fail;
-	if ((st = read_model(m, e))) {
-		hmr_fail_in(e, st, "%s", path);
-		goto fail;
-	}
+	if ((st = m->bytes ? hmr_safetensors_parse(&m->file, m->bytes, n, e) :
+			     hmr_safetensors_open(&m->file, path, e)))
+		return st;
+	if ((st = read_model(m, e)))
+		return hmr_fail_in(e, st, "%s", path);
 	p = hmr_safetensors_bytes(m->file, &n);
 	hmr_sha256_hex(p, n, m->sha256);
-	*out = m;
 	return HMR_OK;
-fail:
+}
+
+enum hmr_status
+hmr_model_take(struct hmr_model **out, uint8_t *bytes, size_t n, const char *path,
+	       struct hmr_err *e)
+{
+	struct hmr_model *m;
+	enum hmr_status st;
+
+	*out = NULL;
+	if (!(m = calloc(1, sizeof(*m)))) {
+		free(bytes);
+		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
+	}
+	m->bytes = bytes;
+	if (!(st = open_model(m, path, n, e))) {
+		*out = m;
+		return HMR_OK;
+	}
 	hmr_model_close(m);
 	/* whatever is wrong inside it, it is a model that cannot be used */
 	return st == HMR_E_IO || st == HMR_E_NOMEM ? st : HMR_E_MODEL;
+}
+
+enum hmr_status
+hmr_model_open(struct hmr_model **out, const char *path, struct hmr_err *e)
+{
+	return hmr_model_take(out, NULL, 0, path, e);
 }
 
 void
@@ -101,6 +120,7 @@ hmr_model_close(struct hmr_model *m)
 	hmr_graph_free(m->graph);
 	cJSON_Delete(m->meta);
 	hmr_safetensors_close(m->file);
+	free(m->bytes);
 	free(m);
 }
 
