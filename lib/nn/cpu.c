@@ -145,6 +145,8 @@ finish_plan(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 		}
 		s->impl = cpu_conv_impl(s->conv);
 		st = cpu_conv_finish(x, s->n, s->conv, place_of(x, p, s->n->in[0]),
+			x->job->graph->value[s->n->in[1]].tensor < 0 ?
+			place_of(x, p, s->n->in[1]) : NULL,
 			place_of(x, p, (s->add ? s->add : s->n)->out[0]), e);
 		if (st)
 			return st;

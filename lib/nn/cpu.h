@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the cpu backend: cpu.c plans and runs, cpu_fuse.c finds residual sums,
- * cpu_conv.c makes oneDNN convolutions, cpu_ops.c has the loops for the rest.
+ * cpu_conv.c and cpu_pd.c make oneDNN's primitives, cpu_ops.c has the loops for
+ * the rest.
  */
 #ifndef HMR_CPU_H
 #define HMR_CPU_H
@@ -26,13 +27,13 @@ struct cpu_weights {		/* of a convolution node */
 	float *bias_data;
 };
 
-struct cpu_conv {		/* a convolution at one batch size */
+struct cpu_conv {		/* a convolution or product at one batch size */
 	dnnl_primitive_desc_t pd;
 	dnnl_primitive_t prim;
 	dnnl_exec_arg_t arg[6];
 	int n_args;
 	int threads;		/* 1 where waking others takes longer than the work */
-	dnnl_memory_t src, dst, scratch;
+	dnnl_memory_t src, right, dst, scratch;	/* right: computed, of a product */
 };
 
 struct cpu_step {
@@ -79,7 +80,19 @@ const char *cpu_conv_impl(const struct cpu_conv *c);
 size_t cpu_conv_scratch(const struct cpu_conv *c);
 HMR_MUST_USE enum hmr_status	/* packs weights; memories point to places */
 cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c,
-		void *src, void *dst, struct hmr_err *e);
+		void *src, void *right /* NULL: constant */, void *dst, struct hmr_err *e);
+
+/* cpu_pd.c */
+bool cpu_make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
+		   const struct hmr_node *add);	/* false: not possible */
+dnnl_status_t
+cpu_make_pd(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
+	    const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
+	    dnnl_primitive_desc_t *pd);
+void cpu_weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
+		     const struct hmr_dims *d, bool plain);
+void cpu_bias_desc(dnnl_memory_desc_t *m, const struct hmr_node *n, int64_t count,
+		   const struct hmr_dims *dims);
 void cpu_conv_free(struct cpu_conv *c);
 void cpu_weights_release(struct cpu_weights *w);
 

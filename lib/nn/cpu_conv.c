@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions by oneDNN 2.6. Activations are NHWC, weights in whatever blocked
+ * Convolutions, transposed ones and products of matrices by oneDNN 2.6;
+ * descriptors: cpu_pd.c. Activations are NHWC, weights in whatever blocked
  * layout the primitive wants, packed once and shared among batch sizes.
  *
  * NHWC rather than nChw16c or nChw8c between convolutions: measured on one core
@@ -23,115 +24,6 @@ failed(struct hmr_err *e, dnnl_status_t s, const struct hmr_node *n)
 {
 	return hmr_fail(e, s == dnnl_out_of_memory ? HMR_E_NOMEM : HMR_E_DEVICE,
 			"node %.80s: oneDNN status %d", n->name, (int)s);
-}
-
-/* false: oneDNN does not know it, or has no memory. */
-static bool
-append_act(dnnl_post_ops_t po, const struct hmr_node *n)
-{
-	static const struct { dnnl_alg_kind_t kind; bool alpha, beta; } as[HMR_ACT_COUNT] = {
-		[HMR_ACT_RELU] = { dnnl_eltwise_relu, false, false },
-		[HMR_ACT_LEAKY] = { dnnl_eltwise_relu, true, false },
-		[HMR_ACT_SIGMOID] = { dnnl_eltwise_logistic, false, false },
-		[HMR_ACT_SWISH] = { dnnl_eltwise_swish, true, false },
-		[HMR_ACT_HARD_SWISH] = { dnnl_eltwise_hardswish, false, false },
-		[HMR_ACT_TANH] = { dnnl_eltwise_tanh, false, false },
-		[HMR_ACT_ELU] = { dnnl_eltwise_elu, true, false },
-		[HMR_ACT_GELU] = { dnnl_eltwise_gelu_erf, false, false },
-		[HMR_ACT_GELU_TANH] = { dnnl_eltwise_gelu_tanh, false, false },
-		[HMR_ACT_MISH] = { dnnl_eltwise_mish, false, false },
-		[HMR_ACT_CLIP] = { dnnl_eltwise_clip, true, true },
-	};
-
-	if (n->act == HMR_ACT_NONE)
-		return true;
-	if (n->act == HMR_ACT_RELU6)
-		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_clip, 0, 6);
-	if (n->act == HMR_ACT_HARD_SIGMOID)
-		return !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_linear, n->alpha, n->beta) &&
-		       !dnnl_post_ops_append_eltwise(po, 1, dnnl_eltwise_clip, 0, 1);
-	if (n->act == HMR_ACT_HARD_SWISH && (n->alpha != 1.0f / 6 || n->beta != .5f))
-		return false;	/* oneDNN has this one only */
-	return as[n->act].kind &&
-	       !dnnl_post_ops_append_eltwise(po, 1, as[n->act].kind,
-					     as[n->act].alpha ? n->alpha : 0,
-					     as[n->act].beta ? n->beta : 0);
-}
-
-static bool
-make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
-	  const struct hmr_node *add)
-{
-	dnnl_post_ops_t po = NULL;
-	bool ok;
-
-	if (dnnl_primitive_attr_create(a))
-		return false;
-	ok = !dnnl_post_ops_create(&po) && append_act(po, n) &&
-	     (!add || (!dnnl_post_ops_append_sum(po, 1) &&
-		       append_act(po, add))) &&
-	     !dnnl_primitive_attr_set_post_ops(*a, po) &&
-	     !dnnl_primitive_attr_set_scratchpad_mode(*a, dnnl_scratchpad_mode_user);
-	dnnl_post_ops_destroy(po);
-	return ok;
-}
-
-static void
-image_desc(dnnl_memory_desc_t *m, const struct hmr_dims *d)
-{
-	dnnl_dims_t dims = { d->d[0], d->d[3], d->d[1], d->d[2] };
-
-	/* cannot fail: sizes were checked */
-	(void)dnnl_memory_desc_init_by_tag(m, 4, dims, dnnl_f32, dnnl_nhwc);
-}
-
-static void
-weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
-	    const struct hmr_dims *d, bool plain)
-{
-	dnnl_dims_t one = { d->d[0], d->d[1], d->d[2], d->d[3] };
-	dnnl_dims_t many = { n->group, d->d[0] / n->group, d->d[1], d->d[2], d->d[3] };
-
-	if (n->group == 1)
-		(void)dnnl_memory_desc_init_by_tag(m, 4, one, dnnl_f32,
-			plain ? dnnl_oihw : dnnl_format_tag_any);
-	else
-		(void)dnnl_memory_desc_init_by_tag(m, 5, many, dnnl_f32,
-			plain ? dnnl_goihw : dnnl_format_tag_any);
-}
-
-static dnnl_status_t
-make_pd(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
-	const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
-	dnnl_primitive_desc_t *pd)
-{
-	const struct hmr_dims *dims = x->job->plan[plan].dims;
-	const struct hmr_dims *in = &dims[n->in[0]], *w = &dims[n->in[1]];
-	const struct hmr_dims *out = &dims[n->out[0]];
-	dnnl_memory_desc_t src, dst, bias, any;
-	dnnl_convolution_desc_t cd;
-	dnnl_dims_t oc = { w->d[0] }, dilate;
-	dnnl_dims_t stride = { n->stride[0], n->stride[1] };
-	dnnl_dims_t before, after;
-	dnnl_status_t s;
-	int32_t pad[4];
-
-	hmr_node_pads(n, w->d + 2, in, out, pad);
-	for (int a = 0; a < 2; a++) {
-		dilate[a] = n->dilate[a] > 1 ? n->dilate[a] - 1 : 0;
-		before[a] = pad[a];
-		/* what is read after the image, not what was declared */
-		after[a] = (out->d[1 + a] - 1) * n->stride[a] +
-			   (w->d[2 + a] - 1) * (dilate[a] + 1) + 1 - in->d[1 + a] - pad[a];
-	}
-	image_desc(&src, in);
-	image_desc(&dst, out);
-	weight_desc(&any, n, w, false);
-	(void)dnnl_memory_desc_init_by_tag(&bias, 1, oc, dnnl_f32, dnnl_x);
-	s = dnnl_dilated_convolution_forward_desc_init(&cd, dnnl_forward_inference,
-		dnnl_convolution_direct, &src, weights ? weights : &any,
-		n->n_in == 3 ? &bias : NULL, &dst, stride, dilate, before, after);
-	return s ? s : dnnl_primitive_desc_create(pd, &cd, attr, x->engine, NULL);
 }
 
 const char *
@@ -161,10 +53,12 @@ threads_for(const struct hmr_exec *x, uint32_t plan, const struct hmr_node *n)
 {
 	const struct hmr_dims *dims = x->job->plan[plan].dims, *w = &dims[n->in[1]];
 	double out = (double)hmr_dims_total(&dims[n->out[0]]);
-	double flop = 2 * out * (double)hmr_dims_total(w) / (double)w->d[0];
+	const struct hmr_dims *a = &dims[n->in[0]];
+	double flop = 2 * out * (n->op == HMR_OP_MATMUL ? (double)a->d[a->n - 1] :
+				 (double)hmr_dims_total(w) / (double)w->d[0]);
 
 	/* eight operations for every float moved */
-	return flop + 8 * (out + (double)hmr_dims_total(&dims[n->in[0]])) < ALONE ? 1 :
+	return flop + 8 * (out + (double)hmr_dims_total(a)) < ALONE ? 1 :
 	       (int)x->job->threads;
 }
 
@@ -182,18 +76,18 @@ cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 		return hmr_fail(e, HMR_E_NOMEM, "network");
 	c->threads = threads_for(x, plan, n);
 	omp_set_num_threads(c->threads);	/* the primitive divides its work by it */
-	if (!make_attr(&attr, n, add)) {
+	if (!cpu_make_attr(&attr, n, add)) {
 		st = HMR_EOF;
 		goto out;
 	}
 	/* a layout in use already spares a second copy of the weights */
-	if (pack && !(s = make_pd(x, plan, n, &pack->desc, attr, &c->pd)) &&
+	if (pack && !(s = cpu_make_pd(x, plan, n, &pack->desc, attr, &c->pd)) &&
 	    strstr(cpu_conv_impl(c), "ref")) {
 		dnnl_primitive_desc_destroy(c->pd);
 		c->pd = NULL;
 	}
 	if (!c->pd)
-		s = make_pd(x, plan, n, NULL, attr, &c->pd);
+		s = cpu_make_pd(x, plan, n, NULL, attr, &c->pd);
 	if (s == dnnl_unimplemented)
 		st = HMR_EOF;
 	else if (s)
@@ -224,7 +118,7 @@ load_bias(struct hmr_exec *x, const struct hmr_node *n, struct cpu_weights *w,
 		return hmr_fail(e, HMR_E_NOMEM, "bias");
 	hmr_graph_const_f32(x->job->graph, n->in[2], w->bias_data);
 	x->sizes.weights += count * sizeof(float);
-	(void)dnnl_memory_desc_init_by_tag(&m, 1, d, dnnl_f32, dnnl_x);
+	cpu_bias_desc(&m, n, d[0], x->job->plan[0].dims);
 	s = dnnl_memory_create(&w->bias, &m, x->engine, w->bias_data);
 	return s ? failed(e, s, n) : HMR_OK;
 }
@@ -279,7 +173,7 @@ pack_weights(struct hmr_exec *x, const struct hmr_node *n,
 	x->sizes.weights += p->bytes;
 	f = hmr_alloc_lines(hmr_dims_total(d) * sizeof(float));
 	p->data = hmr_alloc_lines(p->bytes);
-	weight_desc(&plain, n, d, true);
+	cpu_weight_desc(&plain, n, d, true);
 	if (f && p->data) {
 		hmr_graph_const_f32(g, n->in[1], f);
 		s = dnnl_memory_create(&src, &plain, x->engine, f);
@@ -302,11 +196,11 @@ add_arg(struct cpu_conv *c, int what, dnnl_memory_t m)
 
 enum hmr_status
 cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c,
-		void *src, void *dst, struct hmr_err *e)
+		void *src, void *right, void *dst, struct hmr_err *e)
 {
 	struct cpu_weights *w = &x->weights[n - x->job->graph->node];
 	const dnnl_memory_desc_t *m[4];
-	struct cpu_pack *p;
+	struct cpu_pack *p = NULL;
 	enum hmr_status st;
 	dnnl_status_t s;
 
@@ -314,12 +208,13 @@ cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c
 	m[1] = dnnl_primitive_desc_query_md(c->pd, dnnl_query_weights_md, 0);
 	m[2] = dnnl_primitive_desc_query_md(c->pd, dnnl_query_dst_md, 0);
 	m[3] = dnnl_primitive_desc_query_md(c->pd, dnnl_query_scratchpad_md, 0);
-	if ((st = pack_weights(x, n, m[1], &p, e)))
+	if (!right && (st = pack_weights(x, n, m[1], &p, e)))
 		return st;
 	if (n->n_in == 3 && !w->bias && (st = load_bias(x, n, w, e)))
 		return st;
 	omp_set_num_threads(c->threads);
 	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine, src)) &&
+	    !(s = right ? dnnl_memory_create(&c->right, m[1], x->engine, right) : s) &&
 	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine, dst)) &&
 	    !(s = dnnl_memory_create(&c->scratch, m[3], x->engine, x->scratch)))
 		s = dnnl_primitive_create(&c->prim, c->pd);
@@ -327,7 +222,7 @@ cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c
 	if (s)
 		return failed(e, s, n);
 	add_arg(c, DNNL_ARG_SRC, c->src);
-	add_arg(c, DNNL_ARG_WEIGHTS, p->memory);
+	add_arg(c, DNNL_ARG_WEIGHTS, right ? c->right : p->memory);
 	if (w->bias)
 		add_arg(c, DNNL_ARG_BIAS, w->bias);
 	add_arg(c, DNNL_ARG_DST, c->dst);
@@ -342,6 +237,7 @@ cpu_conv_free(struct cpu_conv *c)
 		return;
 	dnnl_primitive_destroy(c->prim);
 	dnnl_memory_destroy(c->src);
+	dnnl_memory_destroy(c->right);
 	dnnl_memory_destroy(c->dst);
 	dnnl_memory_destroy(c->scratch);
 	dnnl_primitive_desc_destroy(c->pd);

@@ -94,7 +94,8 @@ visit(struct fuser *f, uint32_t i)
 	if (n->op == HMR_OP_RESHAPE) {
 		f->root[n->out[0]] = f->root[n->in[0]];
 		f->gone[i] = true;
-	} else if (n->op == HMR_OP_CONV) {
+	} else if (n->op == HMR_OP_CONV || n->op == HMR_OP_CONV_TRANSPOSE ||
+		   n->op == HMR_OP_MATMUL) {
 		st = cpu_conv_new(f->x, f->plan, n, NULL, &f->of[i].conv, f->e);
 		if (st && st != HMR_EOF)	/* EOF: slow, or none: a loop */
 			return st;

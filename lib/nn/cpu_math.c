@@ -271,6 +271,8 @@ sum_long(const float *s, size_t n, const float *mean)
 	const int64_t chunks = (int64_t)((n + CPU_CHUNK - 1) / CPU_CHUNK);
 	double sum = 0;
 
+	if (n <= CPU_CHUNK)
+		return (double)(mean ? square_row(s, n, *mean) : sum_row(s, n));
 #pragma omp parallel for ordered if(n > CPU_SMALL)
 	for (int64_t i = 0; i < chunks; i++) {
 		size_t from = (size_t)i * CPU_CHUNK, m = n - from < CPU_CHUNK ? n - from : CPU_CHUNK;
