@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import sys
+import types
 import zipfile
 
 import numpy as np
@@ -29,6 +30,15 @@ body = {
 for p in range(6):
     put("fuzz_pickle", f"body{p}", pickle.dumps(body, p))
 put("fuzz_npz", "body.pkl", pickle.dumps(body, 2))
+# chumpy need not be installed: only its class's name is written
+reordering = types.ModuleType("chumpy.reordering")
+reordering.Select = type("Select", (), {"__module__": "chumpy.reordering"})
+sys.modules["chumpy"] = types.ModuleType("chumpy")
+sys.modules["chumpy.reordering"] = reordering
+pick = reordering.Select()
+pick.a, pick.idxs, pick.preferred_shape = body["a"], np.array([5, 1]), (2, 1)
+put("fuzz_npz", "select.pkl", pickle.dumps({"a": pick}, 2))
+put("fuzz_pickle", "select2", pickle.dumps(pick, 2))
 for name, method in ("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED):
     f = io.BytesIO()
     with zipfile.ZipFile(f, "w", method) as z:
