@@ -238,7 +238,7 @@ finish(struct sheet *s)
 int
 main(int argc, char **argv)
 {
-	struct sheet s = { .width = 170, .height = 222, .scale = 88 };
+	struct sheet s = { .width = 200, .height = 252, .scale = 108 };
 	int shape = 0;
 
 	if (argc == 3 && !strcmp(argv[1], "poses")) {
@@ -260,9 +260,9 @@ main(int argc, char **argv)
 				cell(&s, k, i, k);
 		}
 	} else {
-		s.scale *= 2.5f;
-		s.width = 200;
-		s.height = 460;
+		s.scale = 230;
+		s.width = 210;
+		s.height = 480;
 		start(&s, SHAPES * SIDES, 1);
 		for (uint32_t i = 0; i < SHAPES * SIDES; i++) {
 			if (i % SIDES == 0)

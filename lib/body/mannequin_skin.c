@@ -245,11 +245,12 @@ flesh(const double at[3], const double w[HMR_BODY_JOINTS],
 {
 	double trunk = w[0] + w[3] + w[6] + w[9];
 	double belly = trunk * soft(at, 0, 0.07, 0.10, 0.15, 0.17, 0.12);
-	double seat = trunk * soft(at, 0.07, -0.06, -0.12, 0.10, 0.10, 0.10);
+	double seat = (trunk + w[1] + w[2]) *
+		soft(at, 0.07, -0.07, -0.11, 0.12, 0.16, 0.12);
 	double chest = trunk * soft(at, 0.075, 0.34, 0.11, 0.085, 0.085, 0.08);
 
-	out[1][2] += 0.010 * belly - 0.006 * seat + 0.004 * chest;
-	out[5][2] -= 0.006 * seat;
+	out[1][2] += 0.010 * belly - 0.004 * seat + 0.004 * chest;
+	out[5][2] -= 0.005 * seat;
 	out[6][2] += 0.008 * chest;
 	out[7][2] += 0.010 * belly;
 }
