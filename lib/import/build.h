@@ -62,6 +62,8 @@ hmr_build_output(struct hmr_build *b, const char *name, uint32_t value,
 		 struct hmr_err *e);
 
 void hmr_build_simplify(struct hmr_build *b);	/* fuse.c */
+/* Frees the batch of all inputs where it is 1 and no operator cares. */
+void hmr_build_free_batch(struct hmr_build *b);
 /* Finds an output by its sizes from the second on (-1: any); NULL: none. */
 const struct hmr_bio *
 hmr_build_find_output(const struct hmr_build *b, uint32_t rank,

@@ -377,7 +377,9 @@ ox_build(struct ox *t)
 	free(t->turned);
 	free(t->view);
 	hmr_names_release(&t->names);
-	if (!st)
+	if (!st) {
 		hmr_build_simplify(t->b);
+		hmr_build_free_batch(t->b);
+	}
 	return st;
 }

@@ -18,28 +18,24 @@ struct hmr_slices {
 
 /* An operand that broadcasts: an image of its own, or the same for all. */
 static bool
-operand_apart(const struct hmr_graph *g, uint32_t v, const struct hmr_dims *d,
-	      const struct hmr_dims *out, int64_t batch)
+operand_apart(const struct hmr_dims *x, bool fixed, const struct hmr_dims *out,
+	      int64_t batch)
 {
-	const struct hmr_dims *x = &d[v];
-
-	if (g->value[v].tensor >= 0)
-		return x->n < out->n || x->n > out->n || x->d[0] == 1;
+	if (fixed)
+		return x->n != out->n || x->d[0] == 1;
 	return x->n == out->n && x->d[0] == batch;
 }
 
-/* Whether image i of every output comes from image i of the inputs alone. */
-static bool
-keeps_apart(const struct hmr_graph *g, const struct hmr_node *n,
-	    const struct hmr_dims *d, int64_t batch)
+bool
+hmr_node_keeps_apart(const struct hmr_node *n, const struct hmr_dims *const *in,
+		     const bool *fixed, const struct hmr_dims *out, int64_t batch)
 {
-	const struct hmr_dims *out = &d[n->out[0]];
 	bool apart = true;
 
 	if (hmr_op_is_binary(n->op) || n->op == HMR_OP_WHERE) {
 		/* a vector may stand for a batch of numbers */
 		for (uint32_t k = 0; k < n->n_in; k++)
-			apart = apart && operand_apart(g, n->in[k], d, out, batch);
+			apart = apart && operand_apart(in[k], fixed[k], out, batch);
 		return apart && out->n > 1;
 	}
 	switch (n->op) {
@@ -59,13 +55,26 @@ keeps_apart(const struct hmr_graph *g, const struct hmr_node *n,
 	case HMR_OP_TILE:
 		return n->list[0] == 1;
 	case HMR_OP_MATMUL:	/* rows of a matrix, or matrices of their own */
-		return g->value[n->in[1]].tensor >= 0 || d[n->in[1]].n > 2;
+		return fixed[1] || in[1]->n > 2;
 	case HMR_OP_RESHAPE:
-		return d[n->in[0]].n && d[n->in[0]].d[0] == batch &&
-		       out->n && out->d[0] == batch;
+		return in[0]->n && in[0]->d[0] == batch && out->n && out->d[0] == batch;
 	default:
 		return true;
 	}
+}
+
+static bool
+keeps_apart(const struct hmr_graph *g, const struct hmr_node *n,
+	    const struct hmr_dims *d, int64_t batch)
+{
+	const struct hmr_dims *in[HMR_NODE_IN_MAX];
+	bool fixed[HMR_NODE_IN_MAX];
+
+	for (uint32_t k = 0; k < n->n_in; k++) {
+		in[k] = &d[n->in[k]];
+		fixed[k] = g->value[n->in[k]].tensor >= 0;
+	}
+	return hmr_node_keeps_apart(n, in, fixed, &d[n->out[0]], batch);
 }
 
 static bool

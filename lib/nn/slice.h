@@ -9,6 +9,11 @@
 
 #include "nn/backend.h"
 
+/* Whether image i of every output comes from image i of the inputs alone; sizes are
+ * those of a batch, fixed[] says which inputs are constants. */
+bool hmr_node_keeps_apart(const struct hmr_node *n, const struct hmr_dims *const *in,
+			  const bool *fixed, const struct hmr_dims *out, int64_t batch);
+
 struct hmr_slices;
 /* *out = NULL where all plans of the job are for one image, or images mix. The
  * job's plan[] must outlive it. */
