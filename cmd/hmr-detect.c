@@ -133,6 +133,7 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 		return HMR_OK;
 	stage->model = hmr_model_name(c->model);
 	stage->model_sha256 = hmr_model_sha256(c->model);
+	stage->decoder = hmr_detector_about(c->detector);
 	stage->backend = hmr_detector_backend(c->detector);
 	stage->precision = hmr_detector_precision(c->detector);
 	return HMR_OK;

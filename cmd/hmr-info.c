@@ -179,7 +179,7 @@ print_stages(const struct hmr_head *h)
 {
 	const cJSON *stages = cJSON_GetObjectItemCaseSensitive(
 		hmr_head_object((struct hmr_head *)(uintptr_t)h), "stages");
-	static const char *const keys[] = { "model", "backend", "precision", "body" };
+	static const char *const keys[] = { "model", "decoder", "backend", "precision", "body" };
 	const cJSON *s;
 
 	cJSON_ArrayForEach(s, stages) {

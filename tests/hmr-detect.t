@@ -14,7 +14,9 @@ stream "$T/small.hmr" 3 96x64
 # --- the command line ---------------------------------------------------------
 for o in '--score 2' '--score x' '--score 0' '--nms -1' '--nms 1.5' '--max-people 0' \
     '--max-people 4097' '--min-size -3' '--precision f99' '-j many' '-m' \
-    '--boxes x -m nanodet' '--boxes x --nms 0.5'; do
+    '--boxes x -m nanodet' '--boxes x --nms 0.5' '--boxes x --tiles 2x2' \
+    '--scales 31' '--scales 448,224' '--scales 1,' '--scales 32,64,96,128,160' \
+    '--tiles 0x2' '--tiles 1x1' '--tiles 17x2' '--tiles 2' '--tiles 2x2x2'; do
 	# shellcheck disable=SC2086 # an option and its value
 	expect 2 "$o" hmr-detect "$T/small.hmr" $o
 done
@@ -198,6 +200,88 @@ hmr-decode -q --start 30 --frames 6 -z 0 "$HMR_VTEST" | hmr-detect -j 1 -z 0 -o 
 rows people "$T/whole.hmr" | cut -d . -f 1 >"$T/a"
 rows people "$T/j1.hmr" | cut -d . -f 1 >"$T/b"
 is "$(wc -l <"$T/b")" "$(wc -l <"$T/a")" "one thread finds as many"
+
+# --- scales and tiles -------------------------------------------------------------
+# Half of the picture in the middle of grey: people of half the size.
+ffmpeg -nostdin -v error -ss 24 -i "$HMR_VTEST" -frames:v 1 \
+    -vf 'scale=384:288,pad=1152:864:500:300:gray' -y "$T/far.png" </dev/null
+hmr-decode -q -z 0 -o "$T/far.hmr" "$T/far.png"
+for o in '--scales 448' '--scales 224,448,896' '--tiles 2x2' '--tiles 3x3 --scales 448'; do
+	# shellcheck disable=SC2086 # options and their values
+	expect 0 "far people, $o" hmr-detect -z 0 $o -o "$T/f.hmr" "$T/far.hmr"
+	rows people "$T/f.hmr" >"$T/f"
+	echo "$(awk '$6 >= 0.45' "$T/f" | wc -l) $o"
+	awk '$2 < 490 || $4 > 894 || $3 < 290 || $5 > 598 { bad = 1 } END { exit bad }' "$T/f"
+	ok $? "… nobody outside of the picture" || notefile "$T/f"
+done | tee "$T/far" | grep -v '^[0-9]'
+awk '$2 == "--scales" && NF == 3 && /448$/ { one = $1 } $2 == "--tiles" { if (!least || $1 < least) least = $1 }
+     /896/ { most = $1 } END { exit !(least > one && most > one) }' "$T/far"
+ok $? "tiles and a larger scale find more of them" || notefile "$T/far"
+
+# --- other detectors ----------------------------------------------------------------
+# Every example of hmr-model(5) is a sidecar that is accepted; those of networks at
+# hand find what the guess finds.
+awk '/^\.Bd/ { on = 1; n++; next } /^\.Ed/ { on = 0 } on' "$ROOT/man/hmr-model.5" |
+    awk -v t="$T" '/^\{/ { n++ } { print > (t "/side" n ".json") }'
+for f in "$T"/side*.json; do	# those of detectors
+	! grep -q '"kind": "reid"' "$f" || rm "$f"
+done
+is "$(find "$T" -name 'side*.json' | wc -l)" 7 "hmr-model(5) has seven examples of detectors"
+for f in "$T"/side*.json; do
+	run hmr-detect --sidecar "$f" -o "$T/o.hmr" "$T/small.hmr"
+	like "$T/err" 'no output' \
+	    "the example of $(sed -n 's/.*"kind": "\(.*\)".*/\1/p' "$f") is read, and names outputs"
+done
+printf '{"format":"hmr-sidecar 1","kind":"yolox","input":{"colour":"grey"}}' >"$T/bad.json"
+fails 3 "a wrong value" hmr-detect --sidecar "$T/bad.json" -o "$T/o.hmr" "$T/small.hmr"
+like "$T/err" 'bad.json: input.colour: "RGB" or "BGR" wanted' "… is named by file and key"
+fails 1 "no such sidecar" hmr-detect --sidecar "$T/none.json" -o "$T/o.hmr" "$T/small.hmr"
+cp "$(hmr-model path nanodet)" "$T/mine.safetensors"
+echo '{"format": "hmr-sidecar 1", "kind": "yolox" "input": 1}' >"$T/mine.json"
+fails 3 "a broken sidecar beside the model" hmr-detect -m "$T/mine.safetensors" -o "$T/o.hmr" "$T/small.hmr"
+like "$T/err" 'mine.json: not JSON: line 1' "… is named"
+echo '{"format": "graph-model", "modelTopology": {}}' >"$T/mine.json"
+expect 0 "other JSON beside it is none" hmr-detect -m "$T/mine.safetensors" -o "$T/o.hmr" "$T/small.hmr"
+
+onnx=$HMR_SHARED/data/onnx
+if [ -d "$onnx" ]; then
+	# each: network, kind, boxes of frame 240 that it is sure of (score, gap in pixels
+	# to those above; the largest observed is 9.0)
+	while read -r net kind sure; do
+		expect 0 "$net as it is" hmr-detect -v -z 0 -m "$onnx/$net.onnx" -o "$T/n.hmr" "$T/v240.hmr"
+		like "$T/err" "$net \($kind, guessed from its outputs\)" "… is guessed, and that is said"
+		run hmr-info --json "$T/n.hmr"
+		like "$T/out" "\"decoder\": *\"$kind, guessed" "… in the header too"
+		printf '%s\n' '658.1 269.2 706.7 379.1' '612.5 200.0 641.2 279.5' \
+		    '449.8 250.5 481.4 352.3' | rows nearest "$T/n.hmr" "$sure" >"$T/gaps"
+		awk '$1 > 15 { bad = 1 } END { exit bad || NR != 3 }' "$T/gaps"
+		ok $? "… and finds the three people" || notefile "$T/gaps"
+		rows people "$T/n.hmr" >"$T/guess"
+		for f in "$T"/side*.json; do
+			grep -q "\"kind\": \"$kind\"" "$f" || continue
+			hmr-detect -q -z 0 -m "$onnx/$net.onnx" --sidecar "$f" -o "$T/n.hmr" "$T/v240.hmr" 2>"$T/err"
+			rows people "$T/n.hmr" | cmp -s - "$T/guess"
+			ok $? "… the same with the example of $kind" || notefile "$T/err"
+		done
+	done <<-END
+	yolox_nano_416 yolox 0.6
+	nanodet_m_416 nanodet 0.5
+	FastestDet_352 fastestdet 0.6
+	light_person_detector yolox 0.5
+	END
+	fails 1 "a network that cannot be guessed" \
+	    hmr-detect -m "$onnx/person-reid-retail-0288.onnx" -o "$T/o.hmr" "$T/small.hmr"
+	like "$T/err" 'outputs Identity:0 \[1,256\]: a sidecar beside it must say' "… what to write is said"
+	fails 1 "scales of a fixed size" \
+	    hmr-detect -m "$onnx/yolox_nano_416.onnx" --scales 640 -o "$T/o.hmr" "$T/small.hmr"
+	hmr-model import -q -o "$T/y.safetensors" "$onnx/yolox_nano_416.onnx"
+	sum=$(hmr-model check "$T/y.safetensors" | cut -f 4)
+	hmr-detect -q -m "$onnx/yolox_nano_416.onnx" -o "$T/n.hmr" "$T/small.hmr"
+	run hmr-info --json "$T/n.hmr"
+	like "$T/out" "\"model_sha256\": *\"$sum\"" "an ONNX file has the SHA-256 of its import"
+else
+	skip "other detectors" "no test data at \$HMR_SHARED"
+fi
 
 # --- wrong order ----------------------------------------------------------------
 if have hmr-mesh && have_models; then

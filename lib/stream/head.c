@@ -260,6 +260,7 @@ hmr_head_add_stage(struct hmr_head *h, const struct hmr_stage_info *s,
 	}
 	ok = ok && add_optional(o, "model", s->model) &&
 	     add_optional(o, "model_sha256", s->model_sha256) &&
+	     add_optional(o, "decoder", s->decoder) &&
 	     add_optional(o, "backend", s->backend) &&
 	     add_optional(o, "precision", s->precision) &&
 	     add_optional(o, "body", s->body) &&

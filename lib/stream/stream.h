@@ -105,6 +105,7 @@ struct hmr_stage_info {		/* NULL fields are left out */
 	const char *name, *version;
 	const char *const *args;	/* NULL-terminated, without the program */
 	const char *model, *model_sha256;
+	const char *decoder;		/* how the model's outputs are read */
 	const char *backend, *precision;
 	const char *body, *body_sha256;
 	const char *reid, *reid_sha256;	/* re-identification network */
