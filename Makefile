@@ -25,6 +25,7 @@ endif
 CUDA_HOME := $(if $(NVCC),$(patsubst %/bin/nvcc,%,$(realpath $(NVCC))))
 NVCC_FLAGS := -O2 -std=c++17 --threads 2 $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$a,code=sm_$a) \
   -gencode arch=compute_$(lastword $(CUDA_ARCH)),code=compute_$(lastword $(CUDA_ARCH)) \
+  $(if $(filter 1,$(CUDA)),$(shell $(NVCC) --help | grep -q compress-mode && echo --compress-mode=size)) \
   -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics $(if $(WERROR),-Werror all-warnings)
 
 PKG_media := libavformat libavcodec libavdevice libavutil libswscale
@@ -61,6 +62,8 @@ CFLAGS_cpu_math := -O3 -fno-trapping-math $(OPENMP)
 CFLAGS_cpu_move := -O3 $(OPENMP)
 CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
+CFLAGS_series := -O3
+CFLAGS_look := -O3
 CFLAGS_colour := -O3
 LIBS_cuda := $(if $(filter 1,$(CUDA)),$(CUDA_HOME)/lib64/libcudart_static.a -lpthread -ldl -lrt)
 LIBS_import := $(shell pkg-config --libs libzip zlib libprotobuf-c 2>/dev/null)
@@ -221,6 +224,19 @@ headers: $O/gen/onnx.pb-c.h
 	  printf '#include "%s"\n' "$$h" | $(CC) -I. $(HMR_CPPFLAGS) $(HMR_CFLAGS) -Werror \
 	    -fsyntax-only -x c - || { echo "$$h does not compile alone" >&2; exit 1; }; done
 
+# On a machine with a GPU: everything that is tested there, then what it takes.
+GPU_TESTS := $(patsubst tests/cuda/%.c,$O/gpu/%,$(filter-out tests/cuda/test_cuda_fake.c \
+  tests/cuda/test_cuda_stage.c tests/cuda/test_hmr2_fake.c,$(wildcard tests/cuda/test_*.c)))
+GPU_PROGS := $(addprefix $O/,hmr-model hmr-detect hmr-mesh hmr-info) $(GPU_TESTS) \
+  $O/bench/gpu_hmr2
+check-gpu: $(GPU_PROGS)
+	@HMR_BIN=$(abspath $O) bench/gpu.sh -n
+bench-gpu: $(GPU_PROGS)
+	@HMR_BIN=$(abspath $O) bench/gpu.sh
+# All of that in one file for a machine with a driver, CUDA's libraries and nothing else.
+gpu-kit: $(GPU_PROGS)
+	@HMR_BIN=$(abspath $O) tools/gpu-kit.sh build/gpu-kit.tar.gz
+
 bench: all
 	@HMR_BIN=$(abspath $O) bench/pipeline.sh
 	@HMR_BIN=$(abspath $O) bench/memory.sh
@@ -243,5 +259,5 @@ dist:
 	git archive --prefix=hmr-$(VERSION)/ HEAD | gzip -9n >build/hmr-$(VERSION).tar.gz
 clean:
 	rm -rf build
-.PHONY: all units fuzz-targets deps models video demo pictures check fuzzers fuzz lint headers \
+.PHONY: check-gpu bench-gpu gpu-kit all units fuzz-targets deps models video demo pictures check fuzzers fuzz lint headers \
   bench install uninstall dist clean FORCE

@@ -80,7 +80,7 @@ cat >"$T/nearest" <<'END'
 b, c = (read_stream.table(f.sections[b"PEOP"], b"PEOP")["box"] for f in (frames[0], frames[1]))
 right = sum(int(np.argmin(abs(c[q] - b[i]).sum(1)) == np.argmax(w @ x)) for i, x in zip(p, v))
 print(right, "of", len(p))
-sys.exit(len(p) < 5 or right < len(p) - 1 or abs(np.linalg.norm(v, axis=1) - 1).max() > 1e-5)
+sys.exit(bool(len(p) < 5 or right < len(p) - 1 or abs(np.linalg.norm(v, axis=1) - 1).max() > 1e-5))
 END
 expect 0 "vectors of length 1, alike for the same person" vectors "$T/m.hmr" "$(cat "$T/nearest")" || notefile "$T/out"
 hmr-detect -q -z 0 --reid "$reid" -o "$T/d.hmr" "$T/p.hmr"

@@ -10,7 +10,8 @@ static const double LOW = 1, HIGH = 2.5;
 
 struct fit {
 	double value[3];
-	double residual;	/* mean of square over variance, per degree of freedom */
+	/* Mean of square over variance, per degree of freedom, of x and y, and of z. */
+	double residual[2];
 };
 
 /* Solves the symmetric n x n system m c = b for three right sides, in place;
@@ -39,65 +40,107 @@ solve(double m[3][3], double b[3][3], int n)
 	return 1;
 }
 
-/* 0: too few samples to tell noise from movement. */
-static int
-fit(struct fit *out, const struct hmr_series *s, const struct hmr_window *w)
+/* Weighted moments of the samples of a window. */
+struct moments {
+	double t[5];		/* of the powers of time */
+	double x[3][3];		/* of the values, times the powers of time */
+	double spread;		/* sum of weight times variance */
+	uint32_t first, end;	/* the samples */
+	double k[HMR_SERIES_MAX];	/* their weights */
+};
+
+static void
+gather(struct moments *m, const struct hmr_series *s, const double *certain,
+       const struct hmr_window *w)
 {
-	double m[3][3] = { { 0 } }, c[3][3] = { { 0 } }, sum = 0, k[HMR_SERIES_MAX];
 	double reach = (w->back > w->ahead ? w->back : w->ahead) + 1;
-	int n = w->degree + 1, used = 0;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		double p[3] = { 1, s->t[i], s->t[i] * s->t[i] };
-		double d = s->at[i] / reach;
+	*m = (struct moments){ .first = 0 };
+	while (m->first < s->n && s->at[m->first] < -w->back)
+		m->first++;
+	for (m->end = m->first; m->end < s->n && s->at[m->end] <= w->ahead; m->end++) {
+		uint32_t i = m->end;
+		double d = s->at[i] / reach, near = 1 - d * d;
+		double k = near * certain[i], kt = k * s->t[i], ktt = kt * s->t[i];
 
-		k[i] = s->at[i] < -w->back || s->at[i] > w->ahead ? 0 :
-		       (1 - d * d) / s->v[i];
-		used += k[i] > 0;
-		sum += k[i] * s->v[i];
-		for (int a = 0; a < n; a++) {
-			for (int b = 0; b < n; b++)
-				m[a][b] += k[i] * p[a] * p[b];
-			for (int d3 = 0; d3 < 3; d3++)
-				c[a][d3] += k[i] * p[a] * s->x[i][d3];
+		m->k[i] = k;
+		m->spread += near;
+		m->t[0] += k;
+		m->t[1] += kt;
+		m->t[2] += ktt;
+		m->t[3] += ktt * s->t[i];
+		m->t[4] += ktt * s->t[i] * s->t[i];
+		for (int c = 0; c < 3; c++) {
+			m->x[0][c] += k * s->x[i][c];
+			m->x[1][c] += kt * s->x[i][c];
+			m->x[2][c] += ktt * s->x[i][c];
 		}
 	}
-	if (used < n + 1 || !solve(m, c, n))
-		return 0;
-	out->residual = 0;
-	for (uint32_t i = 0; i < s->n; i++)
-		for (int d = 0; d < 3 && k[i] > 0; d++) {
-			double r = s->x[i][d] - c[0][d];
+}
 
-			if (n > 1)
-				r -= c[1][d] * s->t[i];
-			if (n > 2)
-				r -= c[2][d] * s->t[i] * s->t[i];
-			out->residual += k[i] * r * r;
-		}
-	out->residual *= (double)used / (used - n) / sum;
-	for (int d = 0; d < 3; d++)
-		out->value[d] = c[0][d];
+/* 0: too few samples to tell noise from movement. certain: one over the variances. */
+static int
+fit(struct fit *out, const struct hmr_series *s, const double *certain,
+    const struct hmr_window *w)
+{
+	int n = w->degree + 1, used;
+	double a[3][3];
+	struct moments m;
+
+	gather(&m, s, certain, w);
+	used = (int)(m.end - m.first);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++)
+			a[i][j] = m.t[i + j];
+	if (used < n + 1 || !solve(a, m.x, n))
+		return 0;
+	for (int i = n; i < 3; i++)
+		for (int c = 0; c < 3; c++)
+			m.x[i][c] = 0;
+	out->residual[0] = out->residual[1] = 0;
+	for (uint32_t i = m.first; i < m.end; i++) {
+		double t = s->t[i], r[3];
+
+		for (int c = 0; c < 3; c++)
+			r[c] = s->x[i][c] - m.x[0][c] - t * (m.x[1][c] + t * m.x[2][c]);
+		out->residual[0] += m.k[i] * (r[0] * r[0] + r[1] * r[1]);
+		out->residual[1] += m.k[i] * r[2] * r[2];
+	}
+	for (int g = 0; g < 2; g++)
+		out->residual[g] *= (double)used / (used - n) / m.spread;
+	for (int c = 0; c < 3; c++)
+		out->value[c] = m.x[0][c];
 	return 1;
+}
+
+/* How far a window may still be followed whose fit leaves so much. */
+static double
+trusted(double before, double residual, double gate)
+{
+	double a = (HIGH - residual / (gate * gate)) / (HIGH - LOW);
+
+	a = a < 0 ? 0 : a > 1 ? 1 : a;
+	a *= a * (3 - 2 * a);
+	return a < before ? a : before;
 }
 
 void
 hmr_series_at(double out[3], const struct hmr_series *s, const struct hmr_window *w,
-	      uint32_t windows, double gate)
+	      uint32_t windows, double gate_xy, double gate_z)
 {
-	double trust = 1;
+	double xy = 1, z = 1, certain[HMR_SERIES_MAX];
 
-	for (uint32_t i = 0; i < windows && trust > 0; i++) {
+	for (uint32_t i = 0; i < s->n; i++)
+		certain[i] = 1 / s->v[i];
+	for (uint32_t i = 0; i < windows && (xy > 0 || z > 0); i++) {
 		struct fit f;
-		double a;
 
-		if (!fit(&f, s, &w[i]))
+		if (!fit(&f, s, certain, &w[i]))
 			continue;
-		a = (HIGH - f.residual / (gate * gate)) / (HIGH - LOW);
-		a = a < 0 ? 0 : a > 1 ? 1 : a;
-		a *= a * (3 - 2 * a);
-		trust = a < trust ? a : trust;
-		for (int d = 0; d < 3; d++)
-			out[d] += trust * (f.value[d] - out[d]);
+		xy = trusted(xy, f.residual[0], gate_xy);
+		z = trusted(z, f.residual[1], gate_z);
+		out[0] += xy * (f.value[0] - out[0]);
+		out[1] += xy * (f.value[1] - out[1]);
+		out[2] += z * (f.value[2] - out[2]);
 	}
 }

@@ -27,10 +27,11 @@ struct hmr_window {
 	int back, ahead, degree;	/* 0 to 2 */
 };
 
-/* On entry out is the value as seen, on return the smoothed one. gate is the root
- * mean square of the noise of an ordinary sample, as length. Windows come in the
- * order in which they are tried. */
-void hmr_series_at(double out[3], const struct hmr_series *s,
-		   const struct hmr_window *w, uint32_t windows, double gate);
+/* On entry out is the value as seen, on return the smoothed one. The gates are the
+ * root mean square of the noise of an ordinary sample: of x and y together, as length,
+ * and of z, which are smoothed apart. Windows come in the order in which they are
+ * tried. */
+void hmr_series_at(double out[3], const struct hmr_series *s, const struct hmr_window *w,
+		   uint32_t windows, double gate_xy, double gate_z);
 
 #endif

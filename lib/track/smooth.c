@@ -474,25 +474,17 @@ steady_pose(const struct hmr_smooth *s, const struct slot *slot, struct hmr_seri
 	double q[HMR_POSE_JOINTS][4];
 
 	for (int j = 0; j < HMR_POSE_JOINTS; j++) {
-		double here[4], turn[4], move[3] = { 0 }, within[3] = { 0 };
-		double about_z[HMR_SERIES_MAX];
+		double here[4], turn[4], move[3] = { 0 };
 
 		for (int k = 0; k < 4; k++)
 			here[k] = now->turn[j][k];
 		for (uint32_t i = 0; i < r->n; i++) {
 			turned(r->x[i], now->turn[j], from[i]->turn[j]);
-			about_z[i] = r->x[i][2];
-			r->x[i][2] = 0;
 			r->v[i] = from[i]->v[j];
 		}
 		hmr_series_at(move, r, s->window, s->n_window,
-			      gate(slot, j, 0, 0.269, s->strength->turn));
-		memset(r->x, 0, sizeof(r->x));
-		for (uint32_t i = 0; i < r->n; i++)
-			r->x[i][0] = about_z[i];
-		hmr_series_at(within, r, s->window, s->n_window,
+			      gate(slot, j, 0, 0.269, s->strength->turn),
 			      gate(slot, j, 1, 0.332, s->strength->within));
-		move[2] = within[0];
 		hmr_turn_exp(turn, move);
 		hmr_turn_mul(q[j], turn, here);
 	}
@@ -511,22 +503,19 @@ steady_camera(const struct hmr_smooth *s, struct hmr_series *r,
 	      const struct sample *const from[], const struct sample *now,
 	      struct hmr_body_row *b)
 {
-	double place[3] = { 0 }, depth[3] = { 0 }, middle[3], z, old = b->camera[2];
+	double place[3] = { 0 }, middle[3], z, old = b->camera[2];
 	double size = measure(b->joints3d, middle);
 
-	memset(r->x, 0, sizeof(r->x));
 	for (uint32_t i = 0; i < r->n; i++) {
 		r->v[i] = from[i]->v_torso;
 		for (int k = 0; k < 2; k++)
 			r->x[i][k] = ((double)from[i]->place[k] - now->place[k]) /
 				     now->px;
+		r->x[i][2] = (double)from[i]->depth - now->depth;
 	}
-	hmr_series_at(place, r, s->window, s->n_window, s->strength->place);
-	memset(r->x, 0, sizeof(r->x));
-	for (uint32_t i = 0; i < r->n; i++)
-		r->x[i][0] = (double)from[i]->depth - now->depth;
-	hmr_series_at(depth, r, s->window, s->n_window, s->strength->depth);
-	z = size * exp(now->depth + depth[0]);
+	hmr_series_at(place, r, s->window, s->n_window, s->strength->place,
+		      s->strength->depth);
+	z = size * exp(now->depth + place[2]);
 	for (int k = 0; k < 2; k++) {
 		double crop = (double)b->camera[k] - b->camera_crop[1 + k];
 

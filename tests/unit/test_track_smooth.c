@@ -190,7 +190,7 @@ test_series(void **state)
 	}
 	double x[3] = { 0 };
 
-	hmr_series_at(x, &s, w, 2, 0.01);
+	hmr_series_at(x, &s, w, 2, 0.01, 0.01);
 	assert_true(fabs(x[0]) < 1e-9);
 	for (int k = 0; k < 1000; k++) {
 		for (int i = 0; i < 9; i++)
@@ -198,7 +198,7 @@ test_series(void **state)
 				s.x[i][d] = 0.005 * noise();
 		memcpy(x, s.x[4], sizeof(x));
 		raw += x[0] * x[0];
-		hmr_series_at(x, &s, w, 2, 0.01);
+		hmr_series_at(x, &s, w, 2, 0.01, 0.01);
 		smooth += x[0] * x[0];
 	}
 	assert_true(sqrt(smooth / raw) < 0.5);
@@ -206,7 +206,7 @@ test_series(void **state)
 		for (int i = 0; i < 9; i++)
 			s.x[i][0] = i - 4 > k;
 		memcpy(x, s.x[4], sizeof(x));
-		hmr_series_at(x, &s, w, 2, 0.01);
+		hmr_series_at(x, &s, w, 2, 0.01, 0.01);
 		assert_true(fabs(x[0] - s.x[4][0]) < 1e-9);
 	}
 }
