@@ -371,20 +371,21 @@ hmr_scene_add(struct hmr_scene *r, const struct hmr_scene_mesh *m,
 	if (m->focal > 0.0f && m->focal != r->camera.focal)
 		zoom = m->focal / r->camera.focal;
 	set_colour(&r->colour[r->meshes++], m);
-	for (uint32_t i = 0; i < m->vertices; i++) {
+	for (uint32_t i = 0; i < m->vertices; i++)
 		for (int k = 0; k < 3; k++) {
-			float v = m->xyz[i][k] + m->offset[k];
-
-			place[i].p[k] = k < 2 ? v * zoom : v;
+			place[i].p[k] = m->xyz[i][k] + m->offset[k];
 			place[i].n[k] = 0.0f;
 		}
+	add_normals(place, m);
+	for (uint32_t i = 0; i < m->vertices; i++) {
+		turn_normal(&place[i], vertex[i].n);
+		/* another focal length: after the light, which is of true places */
+		place[i].p[0] *= zoom;
+		place[i].p[1] *= zoom;
 		place[i].out = out_of(r, place[i].p);
 		if (!(place[i].out & (OUT_BAD | OUT_GUARD)))
 			project(&r->camera, place[i].p, &vertex[i]);
 	}
-	add_normals(place, m);
-	for (uint32_t i = 0; i < m->vertices; i++)
-		turn_normal(&place[i], vertex[i].n);
 	for (uint32_t i = 0; i < m->faces; i++) {
 		const uint32_t *f = m->face + i * 3;
 

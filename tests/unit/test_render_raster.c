@@ -290,6 +290,30 @@ test_blend_and_light(void **state)
 	hmr_scene_free(s);
 }
 
+/* A mesh with a focal length of its own is lit as if the camera had it. */
+static void
+test_own_focal(void **state)
+{
+	static const float v[3][3] = { { -.1f, -.1f, 1 }, { 0, 2, 2.5f }, { 2, 0, 1.8f } };
+	struct hmr_scene_mesh m = { v, one_face, 3, 1, { 0 }, 0, { 200, 150, 30 }, 1 };
+	const struct hmr_scene_camera longer = { 1600, { 0, 0 }, 0.01f };
+	struct hmr_scene *s = scene();
+	struct hmr_canvas c;
+	uint8_t solid[3];
+
+	(void)state;
+	draw(s, &m, 1, 0);
+	memcpy(solid, px[20][20], 3);
+	assert_true(solid[0] > 30);
+	m.focal = 100;
+	c = canvas(0);
+	assert_int_equal(hmr_scene_begin(s, &c, &longer, NULL), HMR_OK);
+	assert_int_equal(hmr_scene_add(s, &m, NULL), HMR_OK);
+	hmr_scene_finish(s);
+	assert_memory_equal(px[20][20], solid, 3);
+	hmr_scene_free(s);
+}
+
 /* A faint mesh before another shows the other, not the background. */
 static void
 test_shows_through(void **state)
@@ -453,6 +477,7 @@ main(void)
 		cmocka_unit_test(test_first_wins_ties),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_blend_and_light),
+		cmocka_unit_test(test_own_focal),
 		cmocka_unit_test(test_shows_through),
 		cmocka_unit_test(test_bad_input),
 		cmocka_unit_test(test_fills_agree),
