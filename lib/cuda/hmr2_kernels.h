@@ -16,6 +16,27 @@
 #define HMR2K_RESULT 229	/* floats: pose [24][9], shape [10], camera [3] */
 #define HMR2K_COEF 224		/* 10 of shape, 207 of pose, zeros */
 
+/* One person's crop: where its columns and rows lie in the image, in 1/32 px, and
+ * the blur before it. Far outside: black. */
+#define HMR2K_RADIUS 512
+struct hmr2_crop_job {
+	int32_t x[256], y[256];
+	int32_t radius;		/* of the blur; -1: none */
+	float kernel[2 * HMR2K_RADIUS + 1];	/* [2 radius + 1], sum 1 */
+};
+
+/* hmr2_crop_sharp: grid (256, people), block 192: crops of all people without blur.
+ * hmr2_crop_rows: grid (rows), block 192: rows first .. of one person's, blurred
+ * along x; then hmr2_crop_blurred: grid (256), block 192. */
+struct hmr2_crop_args {
+	const uint8_t *image;	/* [height][width][3] */
+	const struct hmr2_crop_job *job;	/* [people], or the one */
+	float *rows;		/* [rows][192][2][3] */
+	float *crops;		/* [3][256][192], of the first or the one */
+	int32_t width, height;
+	int32_t first, last;	/* rows of the image */
+};
+
 /* hmr2_patches: grid (192, people), block 128. Crops [people][3][256][192] to
  * rows [192][3][16][16] with a border of 2 of zeros; x = pos. */
 struct hmr2_patches_args {

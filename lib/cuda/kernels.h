@@ -12,13 +12,15 @@ extern "C" {
 extern const struct hmr_kernel hmr_kernels_nn_f32[], hmr_kernels_nn_f16[],
 	hmr_kernels_nn_bf16[], hmr_kernels_nn_move[];
 extern const struct hmr_kernel hmr_kernels_hmr2_vit[], hmr_kernels_hmr2_attend[],
-	hmr_kernels_hmr2_decoder[], hmr_kernels_hmr2_skin[];
+	hmr_kernels_hmr2_decoder[], hmr_kernels_hmr2_skin[],
+	hmr_kernels_hmr2_square[];
 #ifdef __cplusplus
 }
 #endif
 
 #define HMR_KERNEL_LISTS { hmr_kernels_nn_f32, hmr_kernels_nn_f16, \
 	hmr_kernels_nn_bf16, hmr_kernels_nn_move, hmr_kernels_hmr2_vit, \
-	hmr_kernels_hmr2_attend, hmr_kernels_hmr2_decoder, hmr_kernels_hmr2_skin }
+	hmr_kernels_hmr2_attend, hmr_kernels_hmr2_decoder, hmr_kernels_hmr2_skin, \
+	hmr_kernels_hmr2_square }
 
 #endif

@@ -14,7 +14,6 @@
 
 #define SIDE ((int)HMR_HMR2_CROP)
 #define BLUR_FROM 1.1		/* blur where side / 256 / 2 is larger */
-#define RADIUS_MAX 512
 
 static const float mean[3] = { 0.485f, 0.456f, 0.406f };
 static const float deviation[3] = { 0.229f, 0.224f, 0.225f };
@@ -24,8 +23,7 @@ struct hmr2_cropper {
 	float *column;		/* [width][3]: a row blurred down */
 	float *row[2];		/* [SIDE][2][3]: the taps of a source row */
 	int row_y[2];		/* which rows they are */
-	double kernel[2 * RADIUS_MAX + 1];
-	float kernel_f[2 * RADIUS_MAX + 1];
+	float kernel[2 * HMR2K_RADIUS + 1];
 	int radius;
 	int at_x[HMR_HMR2_CROP], at_y[HMR_HMR2_CROP];	/* in 1/32 px */
 };
@@ -125,18 +123,18 @@ sample(const struct hmr2_rgb *im, int x, int y, float rgb[3])
 		rgb[k] = (float)(sum[k] >> 15);
 }
 
-static void
-make_kernel(struct hmr2_cropper *c, double sigma)
+/* Its radius: at most HMR2K_RADIUS, that of a crop of 66,000 px. */
+static int
+make_kernel(double sigma, float *out)
 {
+	int radius = (int)fmin(4 * sigma + 0.5, HMR2K_RADIUS);
 	double sum = 0;
 
-	c->radius = (int)(4 * sigma + 0.5);
-	if (c->radius > RADIUS_MAX)	/* a crop of 66,000 px */
-		c->radius = RADIUS_MAX;
-	for (int i = -c->radius; i <= c->radius; i++)
-		sum += c->kernel[i + c->radius] = exp(-0.5 * i * i / (sigma * sigma));
-	for (int i = 0; i <= 2 * c->radius; i++)
-		c->kernel_f[i] = (float)(c->kernel[i] / sum);
+	for (int i = -radius; i <= radius; i++)
+		sum += exp(-0.5 * i * i / (sigma * sigma));
+	for (int i = -radius; i <= radius; i++)
+		out[i + radius] = (float)(exp(-0.5 * i * i / (sigma * sigma)) / sum);
+	return radius;
 }
 
 static int
@@ -156,7 +154,7 @@ blur_down(struct hmr2_cropper *c, const struct hmr2_rgb *im, int y, int a, int b
 	for (int k = -c->radius; k <= c->radius; k++) {
 		const uint8_t *p = im->data + 3 * (size_t)a +
 			(size_t)clamp(y + k, (int)im->height) * im->stride;
-		float w = c->kernel_f[k + c->radius];
+		float w = c->kernel[k + c->radius];
 
 		for (size_t i = 0; i < n; i++)
 			to[i] += w * (float)p[i];
@@ -185,7 +183,7 @@ blur_row(struct hmr2_cropper *c, const struct hmr2_rgb *im, int y, uint32_t x0,
 				continue;
 			for (int k = -c->radius; k <= c->radius; k++) {
 				const float *p = c->column + 3 * clamp(x + k, w);
-				float f = c->kernel_f[k + c->radius];
+				float f = c->kernel[k + c->radius];
 
 				t[0] += f * p[0];
 				t[1] += f * p[1];
@@ -235,25 +233,41 @@ blurred(struct hmr2_cropper *c, const struct hmr2_rgb *im, uint32_t x0, uint32_t
 	}
 }
 
+/* A square that a crop can be taken of. */
+static bool
+sane(const struct hmr2_square *s)
+{
+	return s->side > 0 && s->side < 1e7f && fabsf(s->centre[0]) < 1e7f &&
+		fabsf(s->centre[1]) < 1e7f;
+}
+
+/* Deviation of the blur; 0: none. */
+static double
+blur(const struct hmr2_square *s, bool antialias)
+{
+	double factor = (double)s->side / SIDE / 2;
+
+	return antialias && factor > BLUR_FROM ? (factor - 1) / 2 : 0;
+}
+
 void
 hmr2_crop(struct hmr2_cropper *c, const struct hmr2_rgb *im,
 	  const struct hmr2_square *s, bool antialias, uint32_t x0, uint32_t x1,
 	  float *out)
 {
 	size_t width = x1 - x0, plane = SIDE * width;
-	double factor = (double)s->side / SIDE / 2;
+	double sigma = blur(s, antialias);
 	float rgb[3] = { 0, 0, 0 };
 
-	if (!(s->side > 0) || !(s->side < 1e7f) || !(fabsf(s->centre[0]) < 1e7f) ||
-	    !(fabsf(s->centre[1]) < 1e7f) || im->width > c->width) {
+	if (!sane(s) || im->width > c->width) {
 		for (size_t i = 0; i < plane; i++)
 			normalise(out + i, plane, rgb);
 		return;
 	}
 	positions(s->centre[0], s->side, c->at_x);
 	positions(s->centre[1], s->side, c->at_y);
-	if (antialias && factor > BLUR_FROM) {
-		make_kernel(c, (factor - 1) / 2);
+	if (sigma > 0) {
+		c->radius = make_kernel(sigma, c->kernel);
 		blurred(c, im, x0, x1, out);
 		return;
 	}
@@ -262,6 +276,23 @@ hmr2_crop(struct hmr2_cropper *c, const struct hmr2_rgb *im,
 			sample(im, c->at_x[u], c->at_y[v], rgb);
 			normalise(out + (size_t)v * width + (u - x0), plane, rgb);
 		}
+}
+
+void
+hmr2_crop_prepare(const struct hmr2_square *s, bool antialias,
+		  struct hmr2_crop_job *out)
+{
+	double sigma = blur(s, antialias);
+
+	out->radius = -1;
+	for (int i = 0; i < SIDE; i++)
+		out->x[i] = out->y[i] = -(1 << 25);	/* black */
+	if (!sane(s))
+		return;
+	positions(s->centre[0], s->side, out->x);
+	positions(s->centre[1], s->side, out->y);
+	if (sigma > 0)
+		out->radius = make_kernel(sigma, out->kernel);
 }
 
 void

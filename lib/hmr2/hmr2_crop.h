@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "cuda/hmr2_kernels.h"
 
 struct hmr2_square {
 	float centre[2], side;		/* px */
@@ -39,6 +40,10 @@ size_t hmr2_cropper_bytes(uint32_t width);
 void hmr2_crop(struct hmr2_cropper *c, const struct hmr2_rgb *im,
 	       const struct hmr2_square *s, bool antialias, uint32_t x0, uint32_t x1,
 	       float *out);
+
+/* The same crop as a job for a device's kernels. */
+void hmr2_crop_prepare(const struct hmr2_square *s, bool antialias,
+		       struct hmr2_crop_job *out);
 
 /* The whole image's camera of a crop's [s, tx, ty]: out [tx, ty, tz]. */
 void hmr2_camera_full(const float camera[3], const struct hmr2_square *s,

@@ -67,11 +67,12 @@ make_room(struct hmr2_cuda *c, struct hmr_err *e)
 	if ((st = api->alloc_host(c->device, c->plan.host_io, &p, e)))
 		return st;
 	c->host = p;
-	memset(p, 0, c->plan.host_io);	/* also of people who are not there */
 	if ((st = api->alloc(c->device, c->plan.device, &p, e)))
 		return st;
 	c->base = p;
-	return HMR_OK;
+	/* people who are not there are computed too */
+	return api->fill(c->queue, c->base + c->map.crops, 0,
+			 c->map.x - c->map.crops, e);
 }
 
 static enum hmr_status
@@ -89,20 +90,19 @@ record(struct hmr2_cuda *c, uint32_t batch, struct hmr_err *e)
 static enum hmr_status
 make(struct hmr2_cuda *c, const struct hmr2_cuda_options *o, struct hmr_err *e)
 {
-	uint32_t people = o->people ? o->people : HMR2_CUDA_PEOPLE;
-	enum hmr_device_type type;
+	struct hmr2_cuda_needs n = { .people = o->people ? o->people : HMR2_CUDA_PEOPLE,
+		.vertices = c->body.vertices, .width = o->width, .height = o->height,
+		.limit = o->limit };
 	enum hmr_status st;
 
 	if ((st = check_dims(&c->w->d, e)) ||
 	    (st = c->api->open(&c->device, o->index, HMR_DEVICE_BLAS, e)) ||
-	    (st = choose_type(c, o->precision, &type, e)) ||
-	    (st = hmr2_cuda_plan_make(&c->plan, &c->w->d, type, people,
-				      c->body.vertices, o->limit, e)))
+	    (st = choose_type(c, o->precision, &n.type, e)) ||
+	    (st = hmr2_cuda_plan_make(&c->plan, &c->w->d, &n, e)))
 		return st;
-	c->types[0] = type;
-	c->types[1] = type == HMR_DEVICE_BF16 ? HMR_DEVICE_F16 : type;
-	hmr2_cuda_map_make(&c->map, &c->w->d, type, c->plan.people, c->plan.resident,
-			   c->body.vertices);
+	c->types[0] = n.type;
+	c->types[1] = n.type == HMR_DEVICE_BF16 ? HMR_DEVICE_F16 : n.type;
+	hmr2_cuda_map_make(&c->map, &c->w->d, &n, c->plan.people, c->plan.resident);
 	while (1u << c->batches <= c->plan.people)
 		c->batches++;
 	if ((st = make_room(c, e)) || (st = hmr2_cuda_load(c, e)) ||
@@ -129,6 +129,8 @@ hmr2_cuda_new(struct hmr2_cuda **out, const struct hmr2_weights *w,
 		return hmr_fail(e, HMR_E_NOMEM, "network");
 	c->w = w;
 	c->api = api;
+	c->width = o->width;
+	c->height = o->height;
 	if (o->body && hmr_body_tables_get(o->body, &c->body)) {
 		c->shapes = o->body_betas ? HMR_BODY_SHAPES : 0;
 		c->poses = c->body.pose ? 207 : 0;
@@ -201,21 +203,32 @@ hmr2_cuda_crops(struct hmr2_cuda *c)
 }
 
 enum hmr_status
-hmr2_cuda_run(struct hmr2_cuda *c, const float *crops, uint32_t n,
-	      struct hmr_hmr2_result *out, struct hmr_err *e)
+hmr2_cuda_go(struct hmr2_cuda *c, uint32_t n, struct hmr_hmr2_result *out,
+	     struct hmr_err *e)
 {
 	uint32_t batch = 0;
 	enum hmr_status st;
 
 	while (1u << batch < n)
 		batch++;
-	if (crops != hmr2_cuda_crops(c))
-		memcpy(c->host, crops, n * (size_t)HMR_HMR2_PIXELS * sizeof(float));
 	if ((st = c->api->replay(c->queue, c->batch[batch].replay, e)) ||
 	    (st = c->api->sync(c->queue, e)))
 		return st;
 	memcpy(out, c->host + c->map.host_result, n * sizeof(*out));
 	return HMR_OK;
+}
+
+enum hmr_status
+hmr2_cuda_run(struct hmr2_cuda *c, const float *crops, uint32_t n,
+	      struct hmr_hmr2_result *out, struct hmr_err *e)
+{
+	size_t bytes = n * (size_t)HMR_HMR2_PIXELS * sizeof(float);
+	enum hmr_status st;
+
+	if (crops != hmr2_cuda_crops(c))
+		memcpy(c->host, crops, bytes);
+	st = c->api->copy_in(c->queue, c->base + c->map.crops, c->host, bytes, e);
+	return st ? st : hmr2_cuda_go(c, n, out, e);
 }
 
 const float *

@@ -13,6 +13,7 @@
 
 #include "body/body.h"
 #include "cuda/device.h"
+#include "hmr2/hmr2_crop.h"
 #include "hmr2/hmr2_net.h"
 #include "hmr2/hmr2_weights.h"
 
@@ -34,14 +35,20 @@ struct hmr2_cuda_plan {
 	size_t host_load;		/* pinned, while weights are loaded */
 };
 
-/* limit: bytes of the device, 0: none. vertices: of the body that is to be posed on
- * the device, 0: none. With a limit the plan has all layers resident if that works
- * for any batch, else the largest batch. HMR_E_LIMIT: not even one person with two
- * layers fits; the text says what would. */
+struct hmr2_cuda_needs {
+	enum hmr_device_type type;
+	uint32_t people;		/* at once */
+	uint32_t vertices;		/* of a body to be posed on the device; 0: none */
+	uint32_t width, height;		/* of the largest image to take crops from; 0 */
+	uint64_t limit;			/* bytes of the device; 0: none */
+};
+
+/* With a limit the plan has all layers resident if that works for any batch, else the
+ * largest batch. HMR_E_DEVICE: not even one person with two layers fits; the text
+ * says what would. */
 HMR_MUST_USE enum hmr_status
 hmr2_cuda_plan_make(struct hmr2_cuda_plan *out, const struct hmr_hmr2_dims *d,
-		    enum hmr_device_type type, uint32_t people, uint32_t vertices,
-		    uint64_t limit, struct hmr_err *e);
+		    const struct hmr2_cuda_needs *n, struct hmr_err *e);
 
 /* The plan as lines of text, without a device. people 0: HMR2_CUDA_PEOPLE. */
 HMR_MUST_USE enum hmr_status
@@ -53,6 +60,7 @@ struct hmr2_cuda_options {
 	enum hmr_precision precision;	/* AUTO, F32, BF16, F16 */
 	uint32_t people;		/* 0: HMR2_CUDA_PEOPLE */
 	uint64_t limit;
+	uint32_t width, height;		/* of the largest image; 0: crops are given */
 	const struct hmr_body *body;	/* its vertices are computed too, if it is one
 					 * that hmr_body_tables_get() gives; or NULL */
 	bool body_betas;		/* its shape numbers are SMPL's */
@@ -76,6 +84,13 @@ float *hmr2_cuda_crops(struct hmr2_cuda *c);
 HMR_MUST_USE enum hmr_status
 hmr2_cuda_run(struct hmr2_cuda *c, const float *crops, uint32_t n,
 	      struct hmr_hmr2_result *out, struct hmr_err *e);
+/* The same of crops that the device takes from an image, which goes up once for all
+ * its people. HMR_E_LIMIT: larger than was planned. */
+HMR_MUST_USE enum hmr_status
+hmr2_cuda_image(struct hmr2_cuda *c, const struct hmr2_rgb *im, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status
+hmr2_cuda_run_squares(struct hmr2_cuda *c, const struct hmr2_square *s, uint32_t n,
+		      bool antialias, struct hmr_hmr2_result *out, struct hmr_err *e);
 /* Of person i of the last run: [vertices][3]; NULL: no body was given. */
 const float *hmr2_cuda_vertices(const struct hmr2_cuda *c, uint32_t i);
 

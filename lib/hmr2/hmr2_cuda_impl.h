@@ -37,9 +37,11 @@ struct hmr2_cuda_map {
 	size_t fixed_end;			/* bytes of all these but layers, slots */
 	size_t crops, x, a, big, state, query, other, hidden, six, result;
 	size_t bone, coef, vertices;
+	size_t image, rows, jobs;		/* of crops from images */
 	size_t work_end;
 	size_t workspace, end;
-	size_t host_result, host_vertices, host_end;	/* of pinned memory; crops at 0 */
+	size_t host_result, host_vertices;	/* of pinned memory; crops at 0 */
+	size_t host_image, host_jobs, host_end;
 };
 
 /* Kernels and products of a type. */
@@ -75,17 +77,19 @@ struct hmr2_cuda {
 	uint8_t *host;			/* pinned */
 	uint8_t *host_layers;		/* pinned, of layers that do not stay */
 	struct hmr2_cuda_kernels k[2];	/* of types[] */
-	const struct hmr_kernel *pose, *bones, *skin;
+	const struct hmr_kernel *pose, *bones, *skin, *sharp, *rows, *blurred;
 	uint32_t batches;		/* sizes 1 << i */
 	struct hmr2_cuda_batch batch[HMR2_CUDA_BATCHES];
 	struct hmr_body_tables body;	/* vertices 0: none */
 	uint32_t shapes, poses;		/* directions that it takes */
+	uint32_t width, height;		/* planned for images of; 0: none */
+	uint32_t image[2];		/* the size of the one that is there */
 };
 
 /* Where everything lies for this plan. */
 void hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
-			enum hmr_device_type type, uint32_t people, uint32_t resident,
-			uint32_t vertices);
+			const struct hmr2_cuda_needs *n, uint32_t people,
+			uint32_t resident);
 
 /* Converts and uploads all weights; c->base and the host's memory are there. */
 HMR_MUST_USE enum hmr_status
@@ -94,6 +98,11 @@ hmr2_cuda_load(struct hmr2_cuda *c, struct hmr_err *e);
 /* Puts a run of 1 << batch people on the queues. */
 HMR_MUST_USE enum hmr_status
 hmr2_cuda_steps(struct hmr2_cuda *c, uint32_t batch, struct hmr_err *e);
+
+/* Runs what is in the device's crops, brings results back. */
+HMR_MUST_USE enum hmr_status
+hmr2_cuda_go(struct hmr2_cuda *c, uint32_t n, struct hmr_hmr2_result *out,
+	     struct hmr_err *e);
 
 /* c's kernels and products. */
 HMR_MUST_USE enum hmr_status

@@ -88,10 +88,11 @@ map_fixed(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t,
 }
 
 static void
-map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t,
-	 size_t people, uint32_t vertices, size_t *at)
+map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
+	 const struct hmr2_cuda_needs *n, size_t people, size_t *at)
 {
-	size_t rows = people * TOKENS, dim = d->dim;
+	size_t rows = people * TOKENS, dim = d->dim, vertices = n->vertices;
+	size_t t = hmr_device_type_bytes(n->type);
 	size_t wide = most(most(3 * dim, d->mlp),
 			   d->head_depth * 2 * (size_t)d->head_inner);
 
@@ -108,21 +109,23 @@ map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t,
 	m->bone = take(at, vertices ? people * 288 * F4 : 0);
 	m->coef = take(at, vertices ? people * HMR2K_COEF * F4 : 0);
 	m->vertices = take(at, people * vertices * 3 * F4);
+	m->image = take(at, (size_t)n->width * n->height * 3);
+	m->rows = take(at, (size_t)n->height * HMR_HMR2_WIDTH * 6 * F4);
+	m->jobs = take(at, n->width ? people * sizeof(struct hmr2_crop_job) : 0);
 }
 
 void
 hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
-		   enum hmr_device_type type, uint32_t people, uint32_t resident,
-		   uint32_t vertices)
+		   const struct hmr2_cuda_needs *n, uint32_t people, uint32_t resident)
 {
-	size_t t = hmr_device_type_bytes(type), at = 0;
+	size_t t = hmr_device_type_bytes(n->type), at = 0;
 
 	memset(m, 0, sizeof(*m));
 	map_layer(m, d, t);
 	map_head(m, d, t);
-	map_fixed(m, d, t, people, vertices, &at);
+	map_fixed(m, d, t, people, n->vertices, &at);
 	m->fixed_end = at;
-	map_work(m, d, t, people, vertices, &at);
+	map_work(m, d, n, people, &at);
 	m->work_end = at;
 	m->workspace = take(&at, HMR2_CUDA_WORKSPACE);
 	m->slots = take(&at, (d->depth - resident < 2 ? d->depth - resident : 2) *
@@ -132,18 +135,20 @@ hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	at = 0;
 	take(&at, people * (size_t)HMR_HMR2_PIXELS * F4);
 	m->host_result = take(&at, people * HMR2K_RESULT * F4);
-	m->host_vertices = take(&at, people * (size_t)vertices * 3 * F4);
+	m->host_vertices = take(&at, people * (size_t)n->vertices * 3 * F4);
+	m->host_image = take(&at, (size_t)n->width * n->height * 3);
+	m->host_jobs = take(&at, n->width ? people * sizeof(struct hmr2_crop_job) : 0);
 	m->host_end = at;
 }
 
 /* The plan with this many people and resident layers. */
 static void
-fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d, uint32_t people,
-     uint32_t resident, uint32_t vertices)
+fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
+     const struct hmr2_cuda_needs *n, uint32_t people, uint32_t resident)
 {
 	struct hmr2_cuda_map m;
 
-	hmr2_cuda_map_make(&m, d, p->type, people, resident, vertices);
+	hmr2_cuda_map_make(&m, d, n, people, resident);
 	p->people = people;
 	p->depth = d->depth;
 	p->resident = resident;
@@ -160,30 +165,29 @@ fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d, uint32_t people,
 
 enum hmr_status
 hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
-		    enum hmr_device_type type, uint32_t people, uint32_t vertices,
-		    uint64_t limit, struct hmr_err *e)
+		    const struct hmr2_cuda_needs *n, struct hmr_err *e)
 {
 	uint32_t largest = 1;
 
 	memset(p, 0, sizeof(*p));
-	p->type = type;
-	while (largest < people && largest < HMR2_CUDA_PEOPLE)
+	p->type = n->type;
+	while (largest < n->people && largest < HMR2_CUDA_PEOPLE)
 		largest *= 2;
-	for (uint32_t n = largest; n; n /= 2) {
-		fill(p, d, n, d->depth, vertices);
-		if (!limit || p->device <= limit)
+	for (uint32_t k = largest; k; k /= 2) {
+		fill(p, d, n, k, d->depth);
+		if (!n->limit || p->device <= n->limit)
 			return HMR_OK;
 	}
-	for (uint32_t n = largest; n; n /= 2) {
-		fill(p, d, n, 0, vertices);
-		if (p->device > limit)
+	for (uint32_t k = largest; k; k /= 2) {
+		fill(p, d, n, k, 0);
+		if (p->device > n->limit)
 			continue;
-		fill(p, d, n, (uint32_t)((limit - p->device) / p->layer), vertices);
+		fill(p, d, n, k, (uint32_t)((n->limit - p->device) / p->layer));
 		return HMR_OK;
 	}
 	return hmr_fail(e, HMR_E_DEVICE, "a limit of %" PRIu64 " bytes of GPU memory is "
 			"too little: %zu are needed (two layers at a time %zu, other "
-			"weights %zu, one person %zu, workspace %zu)", limit, p->device,
+			"weights %zu, one person %zu, workspace %zu)", n->limit, p->device,
 			p->slots, p->fixed, p->activations, p->workspace);
 }
 

@@ -8,13 +8,14 @@ hmr2_cuda_show(const struct hmr_hmr2_dims *d, enum hmr_precision precision,
 {
 	enum hmr_device_type t = precision == HMR_PRECISION_F32 ? HMR_DEVICE_F32 :
 		precision == HMR_PRECISION_F16 ? HMR_DEVICE_F16 : HMR_DEVICE_BF16;
+	struct hmr2_cuda_needs n = { .type = t, .limit = limit,
+		.people = people ? people : HMR2_CUDA_PEOPLE };
 	struct hmr2_cuda_plan p;
 	enum hmr_status st;
 
 	if (precision == HMR_PRECISION_INT8 || precision == HMR_PRECISION_FP8)
 		return hmr_fail(e, HMR_E_USAGE, "hmr2 runs on a GPU in f32, bf16 or f16");
-	st = hmr2_cuda_plan_make(&p, d, t, people ? people : HMR2_CUDA_PEOPLE, 0, limit, e);
-	if (st)
+	if ((st = hmr2_cuda_plan_make(&p, d, &n, e)))
 		return st;
 	fprintf(f, "plan\tcuda %s\t%u people at once\t%u of %u layers stay\n",
 		t == HMR_DEVICE_F32 ? "f32" : t == HMR_DEVICE_F16 ? "f16" : "bf16",

@@ -104,9 +104,6 @@ embed(struct run *r)
 		.out = base + m->a, .pos = (void *)(base + m->pos),
 		.x = (void *)(base + m->x), .dim = r->c->w->d.dim };
 
-	if (!r->st)
-		r->st = r->c->api->copy_in(r->c->queue, base + m->crops, r->c->host,
-			r->n * (size_t)HMR_HMR2_PIXELS * sizeof(float), r->e);
 	launch(r, r->c->k[1].patches, TOKENS, r->n, 1, 128, 0, &a, sizeof(a));
 	product(r, r->b->patch, base + m->a, base + m->patch, NULL, base + m->x);
 }

@@ -75,7 +75,7 @@ make_net(struct hmr2_mesher *m, const struct hmr_model *model, struct hmr_err *e
 	struct hmr_hmr2_options o = { .device = p->device ? p->device : "auto",
 		.precision = p->precision, .threads = p->threads,
 		.max_people = p->max_people < PART ? p->max_people : PART,
-		.gpu_mem = p->gpu_mem, .body = m->o.vertices ? m->body : NULL,
+		.gpu_mem = p->gpu_mem, .width = p->width, .height = p->height, .body = m->o.vertices ? m->body : NULL,
 		.betas = m->betas };
 	enum hmr_status st = hmr_hmr2_of_model(&m->net, model, &o, e);
 
@@ -226,6 +226,19 @@ fill_row(struct hmr2_mesher *m, const struct hmr_image *im, float focal, uint32_
 				  m->colours + (size_t)k * HMR_APPEARANCE_VALUES, e);
 }
 
+/* The network on the part's squares; im: crops are made here, of it. */
+static enum hmr_status
+run_part(struct hmr2_mesher *m, const struct hmr2_rgb *im, uint32_t n, struct hmr_err *e)
+{
+	if (!im)
+		return hmr_hmr2_run_squares(m->net, m->square, n, m->antialias, m->result, e);
+	for (uint32_t i = 0; i < n; i++)
+		hmr2_crop(m->cropper, im, &m->square[i], m->antialias, HMR_HMR2_LEFT,
+			  HMR_HMR2_LEFT + HMR_HMR2_WIDTH,
+			  m->crops + (size_t)i * HMR_HMR2_PIXELS);
+	return hmr_hmr2_run(m->net, m->crops, n, m->result, e);
+}
+
 /* A box without extent, or too far out to be one, gets no body. */
 static bool
 usable(const struct hmr2_square *s)
@@ -242,7 +255,8 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 	uint32_t kept = 0, over, parts, done = 0;
 	struct hmr2_square s;
 	struct hmr2_rgb rgb;
-	enum hmr_status st;
+	bool above;		/* the image is on the device */
+	enum hmr_status st = HMR_OK;
 
 	n = hmr_people_choose(people, n, m->o.min_score, m->o.pose.max_people, m->index,
 			      &over);
@@ -253,18 +267,17 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 	}
 	if (kept && (st = to_rgb(m, im, &rgb, e)))
 		return st;
+	if (kept && (st = hmr_hmr2_image(m->net, &rgb, e)) && st != HMR_EOF)
+		return st;
+	above = st == HMR_OK;
 	parts = (kept + m->part - 1) / m->part;
 	for (uint32_t p = 0; p < parts; p++) {
 		uint32_t end = (uint32_t)((uint64_t)kept * (p + 1) / parts);
 		uint32_t count = end - done;
 
-		for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t i = 0; i < count; i++)
 			hmr2_square_of(people[m->index[done + i]].box, &m->square[i]);
-			hmr2_crop(m->cropper, &rgb, &m->square[i], m->antialias,
-				  HMR_HMR2_LEFT, HMR_HMR2_LEFT + HMR_HMR2_WIDTH,
-				  m->crops + (size_t)i * HMR_HMR2_PIXELS);
-		}
-		if ((st = hmr_hmr2_run(m->net, m->crops, count, m->result, e)))
+		if ((st = run_part(m, above ? NULL : &rgb, count, e)))
 			return st;
 		for (uint32_t i = 0; i < count; i++)
 			if ((st = fill_row(m, im, focal, i, done + i,

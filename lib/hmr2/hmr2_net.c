@@ -75,10 +75,11 @@ make_cuda(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, int index,
 	  struct hmr_err *e)
 {
 	struct hmr2_cuda_options c = { .index = index, .precision = o->precision,
-		.people = o->max_people, .limit = o->gpu_mem, .body = o->body,
-		.body_betas = o->betas };
+		.people = o->max_people, .limit = o->gpu_mem, .width = o->width,
+		.height = o->height, .body = o->body, .body_betas = o->betas };
 	enum hmr_status st = hmr2_cuda_new(&n->cuda, &n->w, &c, e);
 
+	n->images = o->width && o->height;
 	if (!st)
 		n->max = hmr2_cuda_planned(n->cuda)->people;
 	return st;
@@ -263,4 +264,17 @@ const float *
 hmr_hmr2_vertices(const struct hmr_hmr2 *n, uint32_t i)
 {
 	return n->cuda ? hmr2_cuda_vertices(n->cuda, i) : NULL;
+}
+
+enum hmr_status
+hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr2_rgb *im, struct hmr_err *e)
+{
+	return n->images ? hmr2_cuda_image(n->cuda, im, e) : HMR_EOF;
+}
+
+enum hmr_status
+hmr_hmr2_run_squares(struct hmr_hmr2 *n, const struct hmr2_square *s, uint32_t people,
+		     bool antialias, struct hmr_hmr2_result *out, struct hmr_err *e)
+{
+	return hmr2_cuda_run_squares(n->cuda, s, people, antialias, out, e);
 }

@@ -33,6 +33,8 @@ struct hmr_hmr2_options {
 	unsigned threads;		/* 0: all cores */
 	uint32_t max_people;		/* largest batch; more are split */
 	uint64_t gpu_mem;		/* bytes of a GPU that may be taken; 0: no limit */
+	uint32_t width, height;		/* of the largest image: a GPU takes the crops
+					 * itself; 0: they are given */
 	const struct hmr_body *body;	/* on a GPU: its vertices are made too; or NULL */
 	bool betas;			/* body's shape numbers are SMPL's */
 };
@@ -60,6 +62,15 @@ float *hmr_hmr2_part(struct hmr_hmr2 *n, uint32_t *people);
 HMR_MUST_USE enum hmr_status
 hmr_hmr2_run(struct hmr_hmr2 *net, const float *crops, uint32_t n,
 	     struct hmr_hmr2_result *out, struct hmr_err *e);
+/* Where the network takes crops from images: the one for the next runs of squares,
+ * at most a part's. HMR_EOF: it does not, make them. */
+struct hmr2_rgb;
+struct hmr2_square;
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr2_rgb *im, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_run_squares(struct hmr_hmr2 *n, const struct hmr2_square *s, uint32_t people,
+		     bool antialias, struct hmr_hmr2_result *out, struct hmr_err *e);
 /* Of person i of the last run's last part: the backbone's tokens [192][dim], not
  * on a GPU; the body's vertices [][3], NULL where none were asked for or made. */
 const float *hmr_hmr2_tokens(const struct hmr_hmr2 *n, uint32_t i);

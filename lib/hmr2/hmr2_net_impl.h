@@ -30,6 +30,7 @@ struct hmr_hmr2 {
 	char backend[16];
 	uint32_t max;			/* people of a part */
 	struct hmr2_cuda *cuda;		/* all of it on a GPU; or NULL */
+	bool images;			/* it takes crops itself */
 	struct hmr2_dnnl *dnnl;		/* the backbone where ours does not run */
 	struct hmr2_pool *pool;
 	uint8_t *packed;

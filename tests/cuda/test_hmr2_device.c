@@ -234,6 +234,48 @@ test_norm(void **state)
 		}
 }
 
+/* Crops that the device takes of an image against those of the host, by what the
+ * network makes of them: sharp, over the edge, blurred little and much, nothing at
+ * all, and the same where a larger image was planned for. Observed: 0 on the fake
+ * device for sharp ones, else 2e-6. */
+static void
+test_image(void **state)
+{
+	static const struct hmr2_square s[6] = { { { 150, 120 }, 200 }, { { 10, 230 }, 90 },
+		{ { 160, 100 }, 600 }, { { 100, 120 }, 1500 }, { { 160, 120 }, 0 },
+		{ { -900, 50 }, 100 } };
+	static uint8_t image[240 * 330 * 3];
+	struct hmr2_cuda_options o = { .precision = HMR_PRECISION_F32, .people = 2,
+				       .width = 400, .height = 300 };
+	struct hmr2_rgb im = { image, 330 * 3, 320, 240 }, large = { image, 3, 401, 1 };
+	struct hmr2_cropper *cropper;
+	struct hmr2_cuda *c = network(&o);
+	struct hmr_err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 240 * 330 * 3; i++)
+		image[i] = (uint8_t)(128 + 90 * sin(i / 700.) + 37 * sin(i * 1.7));
+	assert_int_equal(hmr2_cropper_new(&cropper, 320, &e), HMR_OK);
+	assert_int_equal(hmr2_cuda_image(c, &large, &e), HMR_E_LIMIT);
+	assert_int_equal(hmr2_cuda_image(c, &im, &e), HMR_OK);
+	for (int blur = 0; blur < 2; blur++)
+		for (int i = 0; i < 6; i += 2) {
+			struct hmr_hmr2_result a[2], b[2];
+			float off;
+
+			for (int k = 0; k < 2; k++)
+				hmr2_crop(cropper, &im, &s[i + k], blur, 32, 224,
+					  hmr2_cuda_crops(c) + k * (size_t)HMR_HMR2_PIXELS);
+			run(c, hmr2_cuda_crops(c), 2, a);
+			assert_int_equal(hmr2_cuda_run_squares(c, &s[i], 2, blur, b, &e), HMR_OK);
+			off = worst(&a[0].pose[0][0], &b[0].pose[0][0], 2 * HMR2K_RESULT);
+			print_message("# squares %d, blur %d: %.2g\n", i, blur, (double)off);
+			assert_true(off < 2e-5f);
+		}
+	hmr2_cropper_free(cropper);
+	hmr2_cuda_free(c);
+}
+
 /* A network with heads of 80 and a wider decoder, so that 16-bit types run on tensor
  * cores, against plain loops. Observed: 4e-6, 9e-4,
  * 6e-4. */
@@ -284,6 +326,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_norm),
 		cmocka_unit_test(test_attend),
+		cmocka_unit_test(test_image),
 		cmocka_unit_test(test_wide),
 		cmocka_unit_test(test_f32),
 		cmocka_unit_test(test_half),
