@@ -3,7 +3,7 @@
 #
 # make pictures: what the mannequin and the fit look like, into demo/pictures.
 # Sheets of the mannequin (12 poses of three shapes from four sides; the shapes
-# larger), and six frames of video with the bodies over them, from the side and from
+# larger), and six frames of video with the bodies over them, tracked, from the side and from
 # above: of demo/vtest.avi, three of them of the one-by-one video where $ROOM or
 # $HMR_SHARED has it. $HMR_BIN holds the programs and bench/sheet.
 set -u
@@ -29,11 +29,16 @@ sheet() {	# NAME ARGUMENT...: demo/pictures/NAME.png
 	    hmr-export -q -f png --frames 0 -o "$out/$name.png" || stop "no $name"
 }
 
-frame() {	# NAME VIDEO SECOND: demo/pictures/NAME.png
-	hmr-decode -q --start "$3" --frames 1 "$2" | hmr-detect -q |
-	    hmr-mesh -q --keep-image | hmr-render -q --view grid --mesh |
+frame() {	# NAME VIDEO SECOND: demo/pictures/NAME.png, with the tenth frame from there
+	hmr-decode -q --start "$3" --frames 12 "$2" | hmr-detect -q |
+	    hmr-mesh -q --keep-image | hmr-assoc -q --stream |
+	    hmr-render -q --view grid --mesh |
 	    hmr-export -q -f png -o "$tmp/png" || stop "no $1"
-	mv "$tmp"/png/*.png "$out/$1.png" || stop "no $1: nothing at $3 s"
+	name=$1
+	set -- "$tmp"/png/*.png
+	[ $# -ge 10 ] || stop "no $name: the video ends before"
+	shift 9
+	mv "$1" "$out/$name.png" || stop "no $name"
 	rm -rf "$tmp/png"
 }
 
@@ -44,12 +49,12 @@ for shape in mean heavy slim; do
 done
 sheet shapes shapes
 frame street-1 "$street" 10
-frame street-2 "$street" 40
+frame street-2 "$street" 38
 frame street-3 "$street" 70
 if [ -f "$room" ]; then
-	frame room-1 "$room" 12
-	frame room-2 "$room" 69
-	frame room-3 "$room" 135
+	frame room-1 "$room" 11
+	frame room-2 "$room" 67.6
+	frame room-3 "$room" 133.6
 	rm -f "$out/street-4.png" "$out/street-5.png" "$out/street-6.png"
 else
 	frame street-4 "$street" 3
