@@ -24,6 +24,7 @@ fuzz() {
 	[ ! -d "$ROOT/tests/fuzz/seeds/$1" ] ||
 	    cp "$ROOT/tests/fuzz/seeds/$1"/* "$corpus/"
 	case $1 in
+	fuzz_onnx) cp "$ROOT"/tests/oracle/onnx/*-1[17].onnx "$corpus/" ;;
 	*stream* | *lines* | *json*) cp "$T"/streams/* "$corpus/" 2>/dev/null ;;
 	esac
 	(cd "$T" && exec "$HMR_FUZZ_BIN/$1" -max_total_time="$seconds" -timeout=120 \
