@@ -23,7 +23,7 @@ static void
 product(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row, size_t rows,
 	enum hmr2_mode mode, void *c, size_t ld, struct hmr2_scratch *s)
 {
-	if (hmr2_strassen_fits(w, rows, mode))
+	if (w->strassen)
 		hmr2_strassen(w, a, row, rows, mode, c, ld, s->strassen);
 	else
 		hmr2_product(w, a, row, rows, mode, c, ld);

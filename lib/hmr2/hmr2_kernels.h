@@ -38,6 +38,7 @@ struct hmr2_rows {
 
 struct hmr2_packed {
 	enum hmr2_num num;
+	bool strassen;
 	uint32_t out, in, words;	/* words: inputs of an output */
 	uint32_t *w;			/* [panels][words][64] */
 	float *bias, *scale;		/* [panels * 64], zero padded; scale of INT8 */
@@ -62,9 +63,11 @@ enum hmr2_mode {
  * six, at most HMR2_CHUNK for speed. */
 void hmr2_product(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row,
 		  size_t rows, enum hmr2_mode mode, void *c, size_t ld);
-/* The same with fewer multiplications. rows: a multiple of twelve, which always
- * meet the same partner; at most HMR2_CHUNK. work: 64-aligned, of the widest input. */
-bool hmr2_strassen_fits(const struct hmr2_packed *w, size_t rows, enum hmr2_mode mode);
+/* The same with fewer multiplications, of weights changed by _pack where they fit.
+ * rows: a multiple of twelve, which always meet the same partner; at most HMR2_CHUNK.
+ * mode: up to HMR2_GELU. work: 64-aligned, of the widest input. */
+bool hmr2_strassen_fits(const struct hmr2_packed *w);
+void hmr2_strassen_pack(struct hmr2_packed *w);
 size_t hmr2_strassen_bytes(uint32_t in);
 void hmr2_strassen(const struct hmr2_packed *w, const struct hmr2_rows *a, size_t row,
 		   size_t rows, enum hmr2_mode mode, float *c, size_t ld, void *work);

@@ -130,24 +130,30 @@ struct pack_job {
 };
 
 static void
+pack_one(struct hmr2_packed *to, enum hmr2_num num, const struct hmr2_linear *l, void *at)
+{
+	hmr2_pack(to, num, l, at);
+	if (hmr2_strassen_fits(to))
+		hmr2_strassen_pack(to);
+	hmr2_weights_drop(l->w, hmr2_linear_bytes(l));
+}
+
+static void
 pack_share(void *ctx, unsigned thread)
 {
 	struct pack_job *job = ctx;
 	struct hmr_hmr2 *n = job->n;
 
 	if (!thread)
-		hmr2_pack(&n->patch, HMR2_F32, &n->w.patch, job->at[0]);
+		pack_one(&n->patch, HMR2_F32, &n->w.patch, job->at[0]);
 	for (uint32_t i = thread; i < n->w.d.depth; i += hmr2_pool_threads(n->pool)) {
 		const struct hmr2_block *b = &n->w.block[i];
 		struct hmr2_packed_block *p = &n->block[i];
 		const struct hmr2_linear *l[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2 };
 		struct hmr2_packed *to[] = { &p->qkv, &p->proj, &p->fc1, &p->fc2 };
 
-		for (int j = 0; j < 4; j++) {
-			hmr2_pack(to[j], num_of(n, i), l[j],
-				  job->at[1 + 4 * i + (uint32_t)j]);
-			hmr2_weights_drop(l[j]->w, hmr2_linear_bytes(l[j]));
-		}
+		for (int j = 0; j < 4; j++)
+			pack_one(to[j], num_of(n, i), l[j], job->at[1 + 4 * i + (uint32_t)j]);
 	}
 }
 

@@ -99,6 +99,7 @@ hmr2_pack(struct hmr2_packed *p, enum hmr2_num num, const struct hmr2_linear *l,
 	uint32_t rows[16][HMR_HMR2_WIDTH_MAX];
 
 	p->num = num;
+	p->strassen = false;
 	p->out = l->out;
 	p->in = l->in;
 	p->words = (uint32_t)hmr2_words(num, l->in);

@@ -32,7 +32,7 @@ row_error(const float *x, const float *w, const float *bias, const float *c)
 	return diff / sqrt(scale);
 }
 
-/* Strassen's product against the plain one and sums in double. Observed: 6.6e-7
+/* Strassen's product against the plain one and sums in double. Observed: 9.2e-7
  * and, plain, 5.6e-7. */
 static void
 test_strassen(void **state)
@@ -43,7 +43,8 @@ test_strassen(void **state)
 	struct hmr2_rows a = { .p = (uint32_t *)(void *)x, .words = IN };
 	void *packed = aligned_alloc(64, hmr2_packed_bytes(HMR2_F32, OUT, IN));
 	void *room = aligned_alloc(64, hmr2_strassen_bytes(IN));
-	struct hmr2_packed p;
+	void *changed = aligned_alloc(64, hmr2_packed_bytes(HMR2_F32, OUT, IN));
+	struct hmr2_packed p, q;
 	uint32_t seed = 1;
 	double e[2] = { 0 };
 
@@ -55,19 +56,21 @@ test_strassen(void **state)
 	for (size_t i = 0; i < OUT; i++)
 		bias[i] = (float)i;
 	hmr2_pack(&p, HMR2_F32, &l, packed);
+	hmr2_pack(&q, HMR2_F32, &l, changed);
+	assert_true(hmr2_strassen_fits(&q));
+	hmr2_strassen_pack(&q);
 	for (int k = 0; k < 3; k++) {
 		size_t rows = (size_t[]){ ROWS, 36, 12 }[k];
 
-		assert_true(hmr2_strassen_fits(&p, rows, HMR2_STORE));
 		hmr2_product(&p, &a, 0, rows, HMR2_STORE, c, OUT);
-		hmr2_strassen(&p, &a, 0, rows, HMR2_STORE, d, OUT, room);
+		hmr2_strassen(&q, &a, 0, rows, HMR2_STORE, d, OUT, room);
 		for (size_t r = 0; r < rows; r++) {
 			e[0] = fmax(e[0], row_error(x + r * IN, w, bias, c + r * OUT));
 			e[1] = fmax(e[1], row_error(x + r * IN, w, bias, d + r * OUT));
 		}
 		/* rows elsewhere, onto what is there, through GELU */
-		hmr2_strassen(&p, &a, rows - 12, 12, HMR2_GELU, c, OUT, room);
-		hmr2_strassen(&p, &a, rows - 12, 12, HMR2_ADD, d + (rows - 12) * OUT, OUT,
+		hmr2_strassen(&q, &a, rows - 12, 12, HMR2_GELU, c, OUT, room);
+		hmr2_strassen(&q, &a, rows - 12, 12, HMR2_ADD, d + (rows - 12) * OUT, OUT,
 			      room);
 		for (size_t i = 0; i < 12 * OUT; i++) {
 			float v = d[(rows - 12) * OUT + i] / 2;
@@ -78,9 +81,8 @@ test_strassen(void **state)
 	}
 	print_message("# plain %.2g, Strassen %.2g\n", e[0], e[1]);
 	assert_true(e[0] < 2e-6 && e[1] < 2e-6);
-	assert_false(hmr2_strassen_fits(&p, 6, HMR2_STORE));
-	assert_false(hmr2_strassen_fits(&p, 12, HMR2_STORE_BF16));
 	free(packed);
+	free(changed);
 	free(room);
 }
 
