@@ -17,7 +17,7 @@ for name in $($py "$tool" list); do
 	case $name in
 	bad-*)
 		fails 3 "$name" hmr-model import -o m.safetensors "$name.tflite"
-		like "$T/err" "$name.tflite: (operator 0 \\((number [0-9]+|[A-Za-z0-9_]+) version [0-9]+\\)|input x): " \
+		like "$T/err" "$name.tflite: (operator 0 \\((number [0-9]+|[A-Za-z0-9_]+) version [0-9]+\\)|input x|output y0): " \
 		    "… names the place"
 		[ ! -e m.safetensors ]
 		ok $? "… and writes nothing"

@@ -117,6 +117,8 @@ load_tensor(struct tl *t, const struct hmr_flat_table *f, uint32_t i)
 	    !hmr_flat_list(&quant, QUANT_SCALE, 4, &x->scale) ||
 	    !hmr_flat_list(&quant, QUANT_ZERO, 8, &x->zero))
 		return broken(t, "tensor", i);
+	if (!x->name[0])
+		snprintf(x->name, sizeof(x->name), "tensor%u", i);
 	if (shape.n > HMR_DIMS_MAX)
 		return hmr_fail(t->e, HMR_E_LIMIT, "tensor %u: %u axes", i, shape.n);
 	x->axis = hmr_flat_i32(&quant, QUANT_AXIS, 0);
@@ -294,6 +296,9 @@ load_outputs(struct tl *t)
 		if (!x->known)
 			return hmr_fail(t->e, HMR_E_FORMAT, "output %s: nothing computes it",
 					x->name);
+		for (uint32_t k = 0; k < t->b->n_outputs; k++)
+			if (!strcmp(t->b->output[k].name, x->name))
+				return hmr_fail(t->e, HMR_E_FORMAT, "output %s: twice", x->name);
 		if ((st = hmr_build_output(t->b, x->name, x->value, t->e)))
 			return st;
 	}

@@ -323,6 +323,9 @@ def cases():
     m.ops[0][1].append(full)
     m.ops.insert(0, (6, [half], [full], None, 1, None))
     yield "dequantize", (m, i, o)
+    m, i, o = one(19, x, [], np.maximum(x, 0))     # made up: the place in the file
+    m.tensors[1] = ("", x.shape, "float32", None, None)
+    yield "nameless", (m, i, {"tensor1": o["y0"]})
     # what is refused
     yield "bad-op", one(118, x, [], x)
     m, i, o = one(32, x, [], x)
@@ -330,6 +333,9 @@ def cases():
     yield "bad-custom", (m, i, o)
     yield "bad-size", one(19, x, [], x[:, 1:])
     yield "bad-weight", one(3, x, [w[..., :3]], x, {0: b"\0", 1: 1, 2: 1})
+    m, i, o = one(19, x, [], x)
+    m.outputs = [1, 1]
+    yield "bad-twice", (m, i, o)
     m, i, o = one(6, x, [], x)
     m.tensors[0] = ("x", x.shape, "int8", None, ([0.5], [3], 0))
     yield "bad-quantized", (m, i, o)
