@@ -42,7 +42,8 @@ hmr_import_onnx(const char *path, const char *out, struct hmr_import_info *info,
 #define HMR_ONNX_PRODUCER_MAX 96
 struct hmr_onnx_options {
 	uint32_t height, width;
-	/* Reads n bytes at `at` of a weight file; NULL: there are none. */
+	/* Reads n bytes at `at` of a weight file, or only says whether it could where dst
+	 * is NULL. NULL: there are none. */
 	enum hmr_status (*fetch)(void *ctx, const char *file, uint64_t at, void *dst,
 				 size_t n, struct hmr_err *e);
 	void *ctx;

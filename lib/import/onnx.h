@@ -58,7 +58,7 @@ struct ox {
 	size_t room;		/* bytes that numbers may still take */
 	struct { uint32_t from, to; uint8_t perm[HMR_DIMS_MAX]; } *turned;
 	uint32_t n_turned, cap_turned;
-	/* external weights: reads n bytes into dst */
+	/* external weights, as in struct hmr_onnx_options */
 	enum hmr_status (*fetch)(void *ctx, const char *file, uint64_t at, void *dst,
 				 size_t n, struct hmr_err *e);
 	void *ctx;

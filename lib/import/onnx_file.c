@@ -17,7 +17,8 @@
 #include "import/onnx.h"
 
 #define FILE_MAX ((size_t)2 << 30)	/* protobuf's own limit */
-#define ROOM(n) (16 * (n) + ((size_t)1 << 20))	/* small nodes take the most */
+/* Nodes of a few bytes take the most: ten to fifteen times their size in real files. */
+#define ROOM(n) (24 * (n) + ((size_t)1 << 20))
 
 struct budget {
 	size_t left;
@@ -83,7 +84,31 @@ struct folder {			/* of the model, and the weight file in hand */
 	const char *model;
 	char name[512];
 	struct hmr_map map;
+	struct hmr_names seen;	/* files; their bytes twice are what weights may take */
+	size_t allowed, used;
 };
+
+static enum hmr_status
+change_file(struct folder *f, const char *file, struct hmr_err *e)
+{
+	const char *slash = strrchr(f->model, '/');
+	char path[4096];
+	enum hmr_status st;
+
+	hmr_map_close(&f->map);
+	f->name[0] = 0;
+	if ((size_t)snprintf(path, sizeof(path), "%.*s%s", slash ?
+			     (int)(slash + 1 - f->model) : 0, f->model, file) >= sizeof(path))
+		return hmr_fail(e, HMR_E_LIMIT, "weight file %.80s: name too long", file);
+	if ((st = hmr_map_open(&f->map, path, e)))
+		return st;
+	strcpy(f->name, file);
+	if (!f->seen.cap && (st = hmr_names_init(&f->seen, 16, e)))
+		return st;
+	st = hmr_names_put(&f->seen, file, 0, e);
+	f->allowed += st ? 0 : 2 * f->map.n;
+	return st == HMR_EOF ? HMR_OK : st;
+}
 
 static bool
 stays_inside(const char *file)
@@ -102,26 +127,21 @@ static enum hmr_status
 fetch(void *ctx, const char *file, uint64_t at, void *dst, size_t n, struct hmr_err *e)
 {
 	struct folder *f = ctx;
-	const char *slash = strrchr(f->model, '/');
-	char path[4096];
 	enum hmr_status st;
 
 	if (!stays_inside(file))
 		return hmr_fail(e, HMR_E_FORMAT, "weight file %.80s: not in the model's folder", file);
-	if (strcmp(file, f->name)) {
-		hmr_map_close(&f->map);
-		f->name[0] = 0;
-		if ((size_t)snprintf(path, sizeof(path), "%.*s%s", slash ?
-		    (int)(slash + 1 - f->model) : 0, f->model, file) >= sizeof(path))
-			return hmr_fail(e, HMR_E_LIMIT, "weight file %.80s: name too long", file);
-		if ((st = hmr_map_open(&f->map, path, e)))
-			return st;
-		strcpy(f->name, file);
-	}
+	if (strcmp(file, f->name) && (st = change_file(f, file, e)))
+		return st;
 	if (at > f->map.n || n > f->map.n - at)
 		return hmr_fail(e, HMR_E_TRUNCATED, "weight file %.80s: %zu bytes at %llu, it has %zu",
 				file, n, (unsigned long long)at, f->map.n);
-	memcpy(dst, f->map.data + at, n);
+	if (n > f->allowed - f->used)
+		return hmr_fail(e, HMR_E_LIMIT, "weight file %.80s: read over and over", file);
+	if (dst) {
+		f->used += n;
+		memcpy(dst, f->map.data + at, n);
+	}
 	return HMR_OK;
 }
 
@@ -168,6 +188,7 @@ hmr_import_onnx(const char *path, const char *out, struct hmr_import_info *info,
 		st = hmr_import_finish(&b, path, out, info,
 				       provenance(&map, path, producer, opset, info->tool), e);
 	hmr_build_release(&b);
+	hmr_names_release(&f.seen);
 	hmr_map_close(&f.map);
 	hmr_map_close(&map);
 	return st;

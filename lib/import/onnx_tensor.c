@@ -91,6 +91,7 @@ load_external(struct ox *t, Onnx__TensorProto *p, const char *name, size_t bytes
 	const char *length = external(p, "length");
 	char *end = NULL;
 	unsigned long long offset = at ? strtoull(at, &end, 10) : 0;
+	enum hmr_status st;
 	void *data;
 
 	if (!file || (at && (*end || *at == '-')) ||
@@ -100,13 +101,18 @@ load_external(struct ox *t, Onnx__TensorProto *p, const char *name, size_t bytes
 	if (!t->fetch)
 		return hmr_fail(t->e, HMR_E_VERSION, "initializer %.80s: is in another file",
 				name);
-	if (p->has_raw_data || !(data = malloc(bytes ? bytes : 1)))
-		return hmr_fail(t->e, p->has_raw_data ? HMR_E_FORMAT : HMR_E_NOMEM,
-				"initializer %.80s: %zu bytes", name, bytes);
+	if (p->has_raw_data)
+		return hmr_fail(t->e, HMR_E_FORMAT, "initializer %.80s: in two places", name);
+	if ((st = t->fetch(t->ctx, file, offset, NULL, bytes, t->e)))
+		return st;
+	if (!(data = malloc(bytes ? bytes : 1)))
+		return hmr_fail(t->e, HMR_E_NOMEM, "initializer %.80s: %zu bytes", name, bytes);
 	p->raw_data.data = data;	/* freed with the message */
 	p->raw_data.len = bytes;
 	p->has_raw_data = 1;
-	return t->fetch(t->ctx, file, offset, data, bytes, t->e);
+	st = t->fetch(t->ctx, file, offset, data, bytes, t->e);
+	t->room += st ? 0 : 16 * bytes;	/* as if they were in the file */
+	return st;
 }
 
 /* The lists of numbers that stand in place of raw bytes. */

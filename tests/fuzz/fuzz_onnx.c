@@ -129,7 +129,8 @@ zeros(void *ctx, const char *file, uint64_t at, void *dst, size_t n, struct hmr_
 	(void)at;
 	if (n > 1 << 20)
 		return hmr_fail(e, HMR_E_TRUNCATED, "too large for the fuzzer");
-	memset(dst, 0, n);
+	if (dst)
+		memset(dst, 0, n);
 	return HMR_OK;
 }
 

@@ -392,9 +392,9 @@ test_bytes(void **state)
 }
 
 static void
-external(const char *file, const char *offset)
+external(const char *name, const char *file, const char *offset)
 {
-	Onnx__TensorProto *t = tensor("w", 1, 4, 4, 3, 3, 3);
+	Onnx__TensorProto *t = tensor(name, 1, 4, 4, 3, 3, 3);
 
 	t->n_float_data = 0;
 	t->has_data_location = 1;
@@ -409,7 +409,6 @@ external(const char *file, const char *offset)
 	k.where[1].value = text(offset);
 	t->n_external_data = 2;
 	t->external_data = k.wheres;
-	node("Conv", "y", "x", "w", NULL);
 }
 
 static void
@@ -431,7 +430,7 @@ test_external(void **state)
 		{ "/etc/passwd", "0", "not in the model's folder" },
 		{ "sub/../../w.bin", "0", "not in the model's folder" },
 		{ "w.bin", "8", "432 bytes at 8" }, { "w.bin", "-1", "its place" },
-		{ "absent.bin", "0", "absent.bin" },
+		{ "absent.bin", "0", "absent.bin" }, { "w.bin", "4", "read over and over" },
 	};
 	char dir[] = "/tmp/hmr-test-onnx.XXXXXX", path[64], bin[64], out[64];
 	struct hmr_err e = { 0 };
@@ -450,7 +449,11 @@ test_external(void **state)
 		enum hmr_status st;
 
 		start(12, 1, 3, 8, 8);
-		external(good ? "w.bin" : bad[i].file, good ? "4" : bad[i].at);
+		external("w", good ? "w.bin" : bad[i].file, good ? "4" : bad[i].at);
+		/* the same bytes as often as a file likes are more memory than it has */
+		for (int more = 0; i == sizeof(bad) / sizeof(*bad) - 1 && more < 3; more++)
+			external((const char *const[]){ "a", "b", "c" }[more], "w.bin", "0");
+		node("Conv", "y", "x", "w", NULL);
 		p = packed(&n);
 		write_file(path, p, n);
 		free(p);
