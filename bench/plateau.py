@@ -28,7 +28,7 @@ SKIP = ("PHALP_WORST", "PHALP_LOOK", "PHALP_POSE", "PHALP_POSE_MOST", "HMR_SHOT_
 
 
 def build(top):
-    r = subprocess.run(["make", "-s", "-C", top, "O=" + top + "/o", top + "/o/hmr-assoc"],
+    r = subprocess.run(["make", "-s", "-C", top, "CUDA=0", "O=" + top + "/o", top + "/o/hmr-assoc"],
                        capture_output=True, text=True)
     if r.returncode:
         sys.exit(r.stderr)

@@ -221,6 +221,99 @@ test_crossing(void **state)
 	hmr_tracker_free(t);
 }
 
+/* A post that looks a little like a person, now and then, has a track of its own, so
+ * that somebody who passes is not taken for it; and it is nobody. */
+static void
+test_post(void **state)
+{
+	struct hmr_tracker *t = make(NULL);
+	uint32_t walker = 0, post = 0;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		bool there = noise() > -0.3;
+
+		see(0, 200 + 5 * i, 400, 0.8);
+		see(1, 600 + noise(), 390 + noise(), there ? 0.5 + 0.04 * noise() : 0.1);
+		step(t, 2);
+		if (i == 5)
+			walker = verdict[0].id;
+		if (i > 5)
+			assert_int_equal(verdict[0].id, walker);
+		post += verdict[1].id != 0;
+	}
+	assert_true(walker);
+	assert_int_equal(post, 0);
+	assert_int_equal(hmr_tracker_ids(t), 1);
+	hmr_tracker_free(t);
+}
+
+/* A track that a person led to a thing loses its identity there, and has it back when
+ * somebody walks on. */
+static void
+test_thing(void **state)
+{
+	struct hmr_tracker *t = make(NULL);
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		bool stands = i >= 20 && i < 70;
+
+		see(0, 200 + 4 * (i < 20 ? i : stands ? 20 : i - 50) + noise(), 400,
+		    stands ? 0.52 : 0.8);
+		step(t, 1);
+		if (i >= 2 && i < 30)
+			assert_int_equal(verdict[0].id, 1);
+		if (i >= 55 && i < 70) {	/* the same track, but nobody */
+			assert_int_equal(verdict[0].id, 0);
+			assert_int_equal(verdict[0].track, 1);
+		}
+		if (i > 80)
+			assert_int_equal(verdict[0].id, 1);
+	}
+	/* who stands and is seen well is somebody */
+	for (int i = 0; i < 100; i++) {
+		see(0, 396 + noise(), 400, 0.7);
+		step(t, 1);
+		assert_int_equal(verdict[0].id, 1);
+	}
+	hmr_tracker_free(t);
+}
+
+/* Somebody passes behind another: colours of who hides them are not learnt. */
+static void
+test_hidden(void **state)
+{
+	struct hmr_tracker *t = make(NULL);
+	float red[8] = { 1 }, blue[8] = { 0, 1 };
+
+	(void)state;
+	info.n_look = 8;
+	info.look_kind = HMR_APPEARANCE_EMBEDDING;
+	for (int i = 0; i < 120; i++) {
+		see(0, 500, 420, 0.9);			/* stands in front, in blue */
+		see(1, 260 + 4 * i, 400, 0.9);		/* walks behind, in red */
+		seen[0].look = blue;
+		/* what is seen of the one behind is mostly the other */
+		seen[1].look = i > 55 && i < 65 ? blue : red;
+		step(t, 2);
+		if (i > 3) {
+			assert_int_equal(verdict[0].id, 1);
+			assert_int_equal(verdict[1].id, 2);
+		}
+	}
+	for (int i = 0; i < 60; i++)		/* both leave; blue comes back elsewhere */
+		step(t, 0);
+	for (int i = 0; i < 5; i++) {
+		see(0, 900, 500, 0.9);
+		seen[0].look = blue;
+		step(t, 1);
+	}
+	assert_int_equal(verdict[0].id, 1);
+	info.n_look = 0;
+	hmr_tracker_free(t);
+}
+
 /* 200 people on a grid, all moving, shuffled in every frame. */
 static void
 test_crowd(void **state)
@@ -491,6 +584,9 @@ main(void)
 		cmocka_unit_test(test_fill_body),
 		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_post),
+		cmocka_unit_test(test_thing),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_churn),
