@@ -247,6 +247,22 @@ parse_tiles(struct ctx *c, const char *s)
 	c->o.tile_cols = k;
 }
 
+/* Options of a detecting network; NULL: k is none of them. */
+static const char *
+network_opt(struct ctx *c, int k, const char *arg)
+{
+	switch (k) {
+	case 'm': return "--model";	/* taken by hmr_net_opt */
+	case OPT_NMS:
+		c->o.nms = (float)hmr_opt_f64("--nms", arg, 0, 1);
+		return "--nms";
+	case OPT_SIDECAR: c->sidecar_path = arg; return "--sidecar";
+	case OPT_SCALES: parse_scales(c, arg); return "--scales";
+	case OPT_TILES: parse_tiles(c, arg); return "--tiles";
+	}
+	return NULL;
+}
+
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
@@ -263,25 +279,21 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "reid", required_argument, NULL, OPT_REID },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *network = NULL;	/* an option for one */
+	const char *network = NULL, *one;	/* an option for one */
 	bool score = false;
 	int k;
 
 	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT,
 				longs, NULL)) != -1) {
-		if (k == 'm')
-			network = "--model";
-		if (hmr_common_opt(k, help) || hmr_filter_opt(o, k, optarg) ||
-		    hmr_net_opt(&c->net, k, optarg))
+		if ((one = network_opt(c, k, optarg)))
+			network = one;
+		if ((one && k != 'm') || hmr_common_opt(k, help) ||
+		    hmr_filter_opt(o, k, optarg) || hmr_net_opt(&c->net, k, optarg))
 			continue;
 		switch (k) {
 		case OPT_SCORE:
 			c->o.score = (float)hmr_opt_f64("--score", optarg, 0.01, 1);
 			score = true;
-			break;
-		case OPT_NMS:
-			c->o.nms = (float)hmr_opt_f64("--nms", optarg, 0, 1);
-			network = "--nms";
 			break;
 		case OPT_MAX_PEOPLE:
 			c->o.max_people = hmr_opt_u32("--max-people", optarg, 1,
@@ -291,19 +303,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 			c->o.min_size = (float)hmr_opt_f64("--min-size", optarg, 0, 65535);
 			break;
 		case OPT_BOXES: c->boxes_path = optarg; break;
-		case OPT_SIDECAR:
-			c->sidecar_path = optarg;
-			network = "--sidecar";
-			break;
-		case OPT_SCALES:
-			parse_scales(c, optarg);
-			network = "--scales";
-			break;
 		case OPT_REID: c->reid = optarg; break;
-		case OPT_TILES:
-			parse_tiles(c, optarg);
-			network = "--tiles";
-			break;
 		default:
 			hmr_bad_option(argv);
 		}
