@@ -113,7 +113,7 @@ $O/gen/onnx.pb-c.c $O/gen/onnx.pb-c.h &: $(ONNX_PROTO)
 	$Qprotoc-c --proto_path=$O/gen --c_out=$O/gen onnx.proto
 $O/gen/onnx.pb-c.o: $O/gen/onnx.pb-c.c
 	$Q$(CC) -std=c11 $(if $(SAN),-fsanitize=$(SAN)) $(CFLAGS) -w -c -o $@ $<
-$(patsubst %.c,$O/%.o,$(wildcard lib/import/onnx*.c)): | $O/gen/onnx.pb-c.h
+$(patsubst %.c,$O/%.o,$(wildcard lib/import/onnx*.c tests/*/*_onnx.c)): | $O/gen/onnx.pb-c.h
 $O/lib/libhmr-import.a: $O/gen/onnx.pb-c.o
 
 define archive
