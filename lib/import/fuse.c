@@ -191,11 +191,13 @@ static bool
 fold_affine(struct hmr_build *b, uint32_t i, const uint32_t *uses)
 {
 	struct hmr_node *n = &b->node[i].n, *m = hmr_fuse_maker(b, n->in[0]), *p;
-	int64_t c = b->value[n->out[0]].dims.d[b->value[n->out[0]].dims.n - 1];
+	const struct hmr_dims *d = &b->value[n->out[0]].dims;
 	uint32_t in[3];
+	int64_t c;
 
-	if (n->op != HMR_OP_ADD || !m || m->op != HMR_OP_MUL || m->act || uses[n->in[0]] != 1)
+	if (n->op != HMR_OP_ADD || !d->n || !m || m->op != HMR_OP_MUL || m->act || uses[n->in[0]] != 1)
 		return false;
+	c = d->d[d->n - 1];
 	p = hmr_fuse_maker(b, m->in[0]);
 	if (!p || p->op != HMR_OP_NORM || p->n_in != 1 || p->act || uses[m->in[0]] != 1 ||
 	    !channels(b, n) || !channels(b, m) || b->value[n->in[1]].dims.d[0] != c ||

@@ -326,6 +326,7 @@ def cases():
     m, i, o = one(19, x, [], np.maximum(x, 0))     # made up: the place in the file
     m.tensors[1] = ("", x.shape, "float32", None, None)
     yield "nameless", (m, i, {"tensor1": o["y0"]})
+    yield "scalar", one(0, np.float32(3), [np.float32(2)], np.float32(5))
     # what is refused
     yield "bad-op", one(118, x, [], x)
     m, i, o = one(32, x, [], x)
