@@ -28,7 +28,7 @@ for people in 20 200; do
 	for how in "--smooth off --fields box" "--fields box" ""; do
 		# shellcheck disable=SC2086 # options
 		run $n $people $how >"$t/r"
-		awk -v n=$n -v p=$people -v how="${how:-all fields}" \
+		awk -v n="$n" -v p="$people" -v how="${how:-all fields}" \
 		    '{ printf "%d people, %s: %.2f ms a frame\n", p, how, 1000 * $1 / n }' "$t/r"
 	done
 done
