@@ -83,5 +83,5 @@ HMR_FAKE="fail=$lo sticky" fails 1 "an error that stays" gpu "$T/three.hmr"
 
 # --- bodies -------------------------------------------------------------------------
 expect 0 "hmr-mesh, people one by one" "$F/hmr-mesh" -m lite -d cuda -v --gpu-mem 16M -o "$T/m.hmr" "$T/gpu.hmr"
-like "$T/err" "on cuda:0, bf16" "… in bfloat16"
+like "$T/err" "on cuda:0, f16" "… in half precision"
 finish

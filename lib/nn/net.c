@@ -237,8 +237,9 @@ void
 hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out)
 {
 	n->backend->sizes(n->exec, out);
-	if (n->slices)
-		out->workspace += hmr_slices_bytes(n->slices);
+	if (n->slices)	/* on the host, also of a GPU */
+		*(out->device ? &out->staging : &out->workspace) +=
+			hmr_slices_bytes(n->slices);
 }
 
 const char *

@@ -81,7 +81,7 @@ struct hmr_net_options {
 struct hmr_net_plan {		/* bytes */
 	size_t weights, activations, workspace;
 	size_t device;		/* of these, on a GPU: all or nothing */
-	size_t staging;		/* pinned host memory beside it */
+	size_t staging;		/* on the host beside it, pinned for the most part */
 };
 
 struct hmr_net;

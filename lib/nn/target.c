@@ -49,7 +49,7 @@ choose_auto(struct hmr_target *t)
 
 	t->kind = HMR_TARGET_CUDA;
 	if (find_cuda(t, &why) ||
-	    hmr_device_api()->open(&d, 0, HMR_DEVICE_BLAS, &why)) {
+	    hmr_device_api()->open(&d, 0, HMR_DEVICE_BLAS | HMR_DEVICE_DNN, &why)) {
 		t->kind = HMR_TARGET_CPU;
 		snprintf(t->why, sizeof(t->why), "%.199s", why.msg);
 		return;

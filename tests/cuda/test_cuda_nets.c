@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole networks on cuda against the CPU, by layers' worth of rounding: every model
+ * with a network that HMR_TEST_MODELS names (default: nanodet blazepose-lite), in
+ * float32 and half precision, twice, so that what one run leaves behind shows in the
+ * next. Seen failing: outputs copied out before the last kernel, bfloat16 taken for
+ * half precision.
+ */
+#include "ops.h"
+
+struct kind { enum hmr_precision p; double least; };
+/* Observed on the fake device: NanoDet, FastestDet and BlazePose lite 7e-6 and 7e-3.
+ * bfloat16 has its limits by operator (test_cuda_ops): through fifty of them it is off
+ * by 1e-2 in NanoDet and .24 in BlazePose, which is why no network defaults to it. */
+static const struct kind kinds[] = {
+	{ HMR_PRECISION_F32, 1e-4 }, { HMR_PRECISION_F16, 2e-2 },
+};
+
+/* Of numbers that may be all but 0: relative to at least a hundredth. */
+static double
+error(const float *a, const float *b, size_t n)
+{
+	double err = 0, power = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		err += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+		power += (double)a[i] * (double)a[i];
+	}
+	return sqrt(err / (double)n) / fmax(sqrt(power / (double)n), 1e-2);
+}
+
+/* Of a pose network, the outputs that are used. */
+static struct hmr_net *
+net_of(const struct hmr_model *m, const char *device, enum hmr_precision p)
+{
+	const char *used[4] = { hmr_model_meta(m, "landmarks"), hmr_model_meta(m, "world"),
+		hmr_model_meta(m, "present") };
+	struct hmr_net_options o = { .device = device, .precision = p,
+		.outputs = used[0] && used[1] && used[2] ? used : NULL };
+	struct hmr_err e = { 0 };
+	struct hmr_net *n;
+
+	if (hmr_net_new(&n, m, &o, &e))
+		fail_msg("%s: %s", device, e.msg);
+	return n;
+}
+
+static void
+run(struct hmr_net *n, const struct hmr_graph *g, uint32_t seed)
+{
+	struct hmr_err e = { 0 };
+
+	for (uint32_t i = 0; i < g->n_inputs; i++) {
+		struct hmr_dims d;
+		float *x = hmr_net_input(n, g->input[i].name, &d);
+
+		/* waves, as of an image: noise is what networks amplify */
+		for (size_t k = 0; k < hmr_dims_total(&d); k++)
+			x[k] = .5f + .3f * sinf((float)k * .011f * (float)seed) +
+				.2f * cosf((float)(k % 771) * .037f);
+	}
+	if (hmr_net_run(n, 0, &e))
+		fail_msg("%s", e.msg);
+}
+
+static void
+agree(const struct hmr_model *m, const struct kind *kind)
+{
+	const struct hmr_graph *g = hmr_model_graph(m);
+	struct hmr_net *a = net_of(m, "cpu", HMR_PRECISION_F32);
+	struct hmr_net *b = net_of(m, "cuda", kind->p);
+	double worst = 0;
+
+	for (uint32_t seed = 1; seed <= 2; seed++) {
+		run(a, g, seed);
+		run(b, g, seed);
+		for (uint32_t i = 0; i < g->n_outputs; i++) {
+			const char *name = g->output[i].name;
+			struct hmr_dims d;
+			const float *want = hmr_net_output(a, name, &d);
+			double err = want ? error(want, hmr_net_output(b, name, NULL),
+						  hmr_dims_total(&d)) : 0;
+
+			worst = err > worst ? err : worst;
+			if (!(err < kind->least))
+				fail_msg("%s %s: output %s off by %g", hmr_model_name(m),
+					 hmr_net_precision(b), name, err);
+		}
+	}
+	print_message("# %s %s: %.2g\n", hmr_model_name(m), hmr_net_precision(b), worst);
+	hmr_net_free(a);
+	hmr_net_free(b);
+}
+
+static void
+test_networks(void **state)
+{
+	const char *names = getenv("HMR_TEST_MODELS");
+	char name[64], path[4096];
+	int used;
+
+	(void)state;
+	if (!names)
+		names = "nanodet blazepose-lite";
+	for (; sscanf(names, "%63s%n", name, &used) == 1; names += used) {
+		struct hmr_model *m;
+		struct hmr_err e = { 0 };
+
+		if (hmr_model_path(name, path, sizeof(path), &e)) {
+			print_message("# skipped: no model %s\n", name);
+			continue;
+		}
+		if (hmr_model_open(&m, path, &e))
+			fail_msg("%s", e.msg);
+		for (int i = 0; hmr_model_graph(m) && i < 2; i++)
+			agree(m, &kinds[i]);
+		hmr_model_close(m);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_networks) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
