@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two rules. HMR_COST_MOTION: one cost from all cues that both sides have. Place and size are measured in
- * standard deviations of the prediction, so a track not seen for long reaches
- * farther; beyond the gates a pair is never made. The cues are weighed against
- * each other, not added up: what is missing does not make a pair look better.
+ * Two rules. Motion: one cost from all cues that both sides have. Place and size are
+ * measured in standard deviations of the prediction, so a track not seen for long
+ * reaches farther; beyond the gates a pair is never made. The cues are weighed against
+ * each other, not added up: what is missing does not make a pair look better. PHALP: a
+ * product, to which what is missing adds nothing.
  */
 #include "track/cost.h"
 
