@@ -495,8 +495,10 @@ six(struct ox *t, const struct ox_node *n, const struct hmr_dims *a,
 	struct ox_view v, w;
 	enum hmr_status st;
 
-	if (n->in[0]->kind != OX_VALUE || (st = ox_reshape(t, n, n->in[0], a, &v)))
-		return n->in[0]->kind != OX_VALUE ? ox_no(t, n, "of a constant") : st;
+	if (n->in[0]->kind != OX_VALUE)
+		return ox_no(t, n, "of a constant");
+	if ((st = ox_reshape(t, n, n->in[0], a, &v)))
+		return st;
 	w = v;
 	for (int i = 0; i < 6; i++)
 		w.perm[i] = v.perm[order[i]];

@@ -106,15 +106,14 @@ test_fused_acts(void **state)
 		uint32_t in[3];
 		struct kit k;
 
-		if (a == HMR_ACT_LOG || a == HMR_ACT_SQRT)
+		/* steps are compared by what they do, not where */
+		if (a == HMR_ACT_LOG || a == HMR_ACT_SQRT ||
+		    (a >= HMR_ACT_FLOOR && a <= HMR_ACT_TRUNC))
 			continue;
 		kit_start(&k, 4, 1, 9, 11, 16);
 		in[0] = k.in;
 		in[1] = constant(&k, 4, 24, 16, 3, 3, NULL);
 		in[2] = constant(&k, 1, 24, 0, 0, 0, NULL);
-		/* steps are compared by what they do, not where */
-		if (a >= HMR_ACT_FLOOR && a <= HMR_ACT_TRUNC)
-			continue;
 		node(&k, n, 3, in);
 		finish(&k, hmr_act_name((enum hmr_act)a), 1);
 	}
