@@ -5,13 +5,13 @@
 # libraries and nothing of ours: programs with their shared libraries, models, the
 # tiny HMR2. There:
 #
-#	tar xzf gpu-kit.tar.gz && gpu-kit/run.sh [RESULTS]
+#	tar xJf gpu-kit.tar.xz && gpu-kit/run.sh [RESULTS]
 #
 #	tools/gpu-kit.sh FILE
 #
 # HMR_BIN     the built programs
-# HMR_MODELS  models: the networks up to 8 MB each go along
-# HMR_SHARED  data/onnx: those networks too; oracle/hmr2-tiny
+# HMR_MODELS  models: nanodet and blazepose-lite go along
+# HMR_SHARED  data/onnx: the small networks there too; oracle/hmr2-tiny
 set -e
 root=$(cd "${0%/*}/.." && pwd)
 file=$1 bin=$HMR_BIN
@@ -21,7 +21,7 @@ trap 'rm -rf "$tmp"' EXIT
 kit=$tmp/gpu-kit
 mkdir -p "$kit/bin/gpu" "$kit/bin/bench" "$kit/lib" "$kit/libc" "$kit/models" "$kit/bench"
 
-for p in hmr-model hmr-detect hmr-mesh hmr-info bench/gpu_hmr2; do
+for p in hmr-model bench/gpu_hmr2; do
 	cp "$bin/$p" "$kit/bin/$p"
 done
 for t in "$root"/tests/cuda/test_*.c; do
@@ -41,10 +41,12 @@ for f in "$kit"/bin/hmr-* "$kit"/bin/gpu/*; do ldd "$f"; done | awk '$2 == "=>" 
 done
 strip --strip-unneeded "$kit"/lib/*.so* 2>/dev/null || true
 
-for m in "${HMR_MODELS:-$root/models}"/*.safetensors; do
-	[ ! -f "$m" ] || [ "$(wc -c <"$m")" -ge 8000000 ] || cp "$m" "$kit/models/"
+for n in nanodet blazepose-lite; do
+	m=${HMR_MODELS:-$root/models}/$n.safetensors
+	[ ! -f "$m" ] || cp "$m" "$kit/models/"
 done
-for m in "$shared"/data/onnx/*.onnx; do
+for m in "$shared"/data/onnx/person-reid*.onnx "$shared"/data/onnx/FastestDet*.onnx \
+    "$shared"/data/onnx/yolox*.onnx; do
 	[ -f "$m" ] || continue
 	n=${m##*/} n=${n%.onnx}
 	"$bin/hmr-model" import -q -o "$kit/models/$n.safetensors" "$m" ||
@@ -54,6 +56,7 @@ if [ -d "$shared/oracle/hmr2-tiny" ]; then
 	mkdir -p "$kit/shared/oracle"
 	cp -r "$shared/oracle/hmr2-tiny" "$kit/shared/oracle/"
 	chmod -R u+w "$kit/shared"
+	rm -f "$kit"/shared/oracle/hmr2-tiny/*plain*
 fi
 
 cat >"$kit/run.sh" <<'END'
@@ -81,7 +84,7 @@ exec "$here/bench/gpu.sh" -o "${1:-gpu-results}"
 END
 chmod +x "$kit/run.sh"
 mkdir -p "$(dirname "$file")"
-tar -C "$tmp" -c gpu-kit | gzip -9n >"$file"
+tar -C "$tmp" -c gpu-kit | xz -T0 -6 >"$file"
 bytes=$(wc -c <"$file")
 echo "$file: $((bytes / 1048576)) MiB"
 [ "$bytes" -lt 41943040 ] || { echo "gpu-kit: more than 40 MiB" >&2; exit 1; }
