@@ -333,6 +333,8 @@ load(struct ctx *c, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_NOMEM, "people");
 	if ((c->reid || !c->boxes_path) && (st = hmr_net_settle(&c->net, e)))
 		return st;
+	if (c->reid && !c->boxes_path)	/* two networks, half of the limit each */
+		c->net.gpu_mem /= 2;
 	looks.net = (struct hmr_reid_options){ .device = c->net.device,
 		.precision = c->net.precision, .threads = c->net.threads,
 		.gpu_mem = c->net.gpu_mem, .max_people = c->o.max_people };

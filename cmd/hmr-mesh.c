@@ -299,6 +299,8 @@ load(struct ctx *c, struct hmr_err *e)
 		c->body_name = strcmp(hmr_model_kind(c->model), "hmr2") ? "mannequin" : "smpl";
 	if ((st = hmr_body_open(&c->body, c->body_name, e)))
 		return st;
+	if (c->reid_name)	/* two networks, half of the limit each */
+		c->net.gpu_mem /= 2;
 	c->o.pose.device = c->net.device;
 	c->o.pose.precision = c->net.precision;
 	c->o.pose.threads = c->net.threads;

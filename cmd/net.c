@@ -23,7 +23,8 @@ hmr_opt_bytes(const char *what, const char *s)
 	uint64_t v;
 
 	snprintf(digits, sizeof(digits), "%.*s", (int)(n < 23 ? n - (unit != NULL) : 23), s);
-	if (hmr_parse_u64(what, digits, 1, (uint64_t)1 << (50 - shift), &v, &e))
+	if (hmr_parse_u64(what, digits, unit ? 1 : 1024, (uint64_t)1 << (50 - shift),
+			  &v, &e))
 		hmr_usage_die("%s: '%.60s' is not a size such as 512M or 1G", what, s);
 	return v << shift;
 }
