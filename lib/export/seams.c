@@ -21,7 +21,7 @@ export_seams_make(struct export_seams *s, uint32_t verts, uint32_t faces,
 		  const uint32_t *face, const uint32_t *face_uv, uint32_t uvs,
 		  const float (*uv)[2], struct hmr_err *e)
 {
-	size_t most = (size_t)verts + uvs;
+	size_t most = (size_t)verts + 3 * (size_t)faces;
 	uint32_t *slot_of;
 
 	export_seams_release(s);
@@ -44,13 +44,16 @@ export_seams_make(struct export_seams *s, uint32_t verts, uint32_t faces,
 	for (uint32_t i = 0; i < 3 * faces; i++) {
 		uint32_t v = face[i], *slot = &slot_of[face_uv[i]];
 
-		if (*slot == NONE) {
+		if (*slot == NONE || s->vertex[*slot] != v) {
 			*slot = s->vertex[v] == NONE ? v : s->slots++;
 			s->vertex[*slot] = v;
 			memcpy(s->uv[*slot], uv[face_uv[i]], sizeof(s->uv[0]));
 		}
 		s->face[i] = *slot;
 	}
+	for (uint32_t i = 0; i < verts; i++)
+		if (s->vertex[i] == NONE)	/* of no face */
+			s->vertex[i] = i;
 	free(slot_of);
 	return HMR_OK;
 }

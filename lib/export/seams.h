@@ -18,8 +18,9 @@ struct export_seams {
 	uint32_t *face;		/* [faces][3], slots */
 };
 
-/* face and face_uv: [faces][3]; every vertex below verts is on a face. face_uv
- * NULL: no places. Releases what s held before. */
+/* face and face_uv: [faces][3], below verts and uvs. Vertices of no face are kept,
+ * without a place; vertices that share a place each get a slot. face_uv NULL: no
+ * places. Releases what s held before. */
 HMR_MUST_USE enum hmr_status
 export_seams_make(struct export_seams *s, uint32_t verts, uint32_t faces,
 		  const uint32_t *face, const uint32_t *face_uv, uint32_t uvs,
