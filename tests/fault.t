@@ -93,8 +93,8 @@ if have hmr-info; then
 	faults "hmr-info --salvage" hmr-info --salvage -o "$T/o/1" "$T/s.hmr"
 fi
 if have_models && have hmr-detect && [ -e "$T/c.hmr" ]; then
-	faults "hmr-detect" hmr-detect --no-history "$T/c.hmr"
-	faults "hmr-mesh" hmr-mesh --no-history "$T/d.hmr"
+	faults "hmr-detect" hmr-detect -d cpu --no-history "$T/c.hmr"
+	faults "hmr-mesh" hmr-mesh -d cpu --no-history "$T/d.hmr"
 fi
 if have hmr-assoc; then
 	faults "hmr-assoc" hmr-assoc "$rich"

@@ -68,9 +68,13 @@ cuda_library_open(void **lib, const char *const *names, const char *const *symbo
 static enum hmr_status
 count(int *n, struct hmr_err *e)
 {
+	void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
 	enum hmr_status st;
 
 	*n = 0;
+	if (!driver)	/* the runtime would say that the driver is too old */
+		return hmr_fail(e, HMR_E_DEVICE, "no NVIDIA driver (libcuda.so.1)");
+	dlclose(driver);
 	if ((st = check(cudaGetDeviceCount(n), "cudaGetDeviceCount", e)))
 		return st;
 	return *n ? HMR_OK : hmr_fail(e, HMR_E_DEVICE, "no CUDA device");

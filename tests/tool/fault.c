@@ -9,11 +9,13 @@
  *	malloc:N	the N-th allocation fails
  *
  * Counted are calls of the program itself, which holds all of our code, and for
- * reads and writes those of FFmpeg's libraries too. When the call comes the file
+ * reads and writes those of FFmpeg's libraries too; from main on, since what
+ * the CUDA runtime does before is not ours. When the call comes the file
  * $HMR_FAULT_MARK is made, so that a test can tell a fault survived from one that
  * was never reached.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -61,7 +63,7 @@ note_object(struct dl_phdr_info *o, size_t size, void *first)
 	return 0;
 }
 
-__attribute__((constructor)) static void
+static void
 start(void)
 {
 	const char *s = getenv("HMR_FAULT");
@@ -77,6 +79,31 @@ start(void)
 		!strncmp(s, "read:", 5) ? KIND_READ :
 		!strncmp(s, "write:", 6) ? KIND_WRITE :
 		!strncmp(s, "malloc:", 7) ? KIND_MALLOC : KIND_NONE;
+}
+
+static int (*program_main)(int, char **, char **);
+
+static int
+counted_main(int argc, char **argv, char **env)
+{
+	start();
+	return program_main(argc, argv, env);
+}
+
+/* What the C library's start-up code calls in every program. */
+int __libc_start_main(int (*m)(int, char **, char **), int argc, char **argv,
+		      void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+		      void *stack_end);
+int
+__libc_start_main(int (*m)(int, char **, char **), int argc, char **argv,
+		  void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+		  void *stack_end)
+{
+	__typeof__(__libc_start_main) *next;
+
+	*(void **)&next = dlsym(RTLD_NEXT, "__libc_start_main");
+	program_main = m;
+	return next(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
 static int
