@@ -321,7 +321,8 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 static enum hmr_status
 load(struct ctx *c, struct hmr_err *e)
 {
-	struct hmr_looks_options looks = { .gist = true, .reid = c->reid };
+	struct hmr_looks_options looks = { .gist = true, .reid = c->reid,
+		.tool = HMR_IMPORTER };
 	char path[4096];
 	enum hmr_status st;
 
@@ -354,7 +355,7 @@ load(struct ctx *c, struct hmr_err *e)
 		return st;
 	c->o.sidecar = c->sidecar;
 	c->o.sidecar_text = c->sidecar_text;
-	return hmr_import_open(&c->model, path, "hmr-model " HMR_VERSION, e);
+	return hmr_import_open(&c->model, path, HMR_IMPORTER, e);
 }
 
 int

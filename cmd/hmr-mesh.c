@@ -10,6 +10,7 @@
 #include "detect/looks.h"
 #include "detect/mesher.h"
 #include "filter.h"
+#include "import/import.h"
 #include "net.h"
 #include "prog.h"
 
@@ -281,7 +282,7 @@ static enum hmr_status
 load(struct ctx *c, struct hmr_err *e)
 {
 	static const char *const sizes[] = { "heavy", "full", "lite" };
-	struct hmr_looks_options looks = { .reid = c->reid_name };
+	struct hmr_looks_options looks = { .reid = c->reid_name, .tool = HMR_IMPORTER };
 	const char *model = c->net.model;
 	char name[32], path[4096];
 	enum hmr_status st;
@@ -293,7 +294,7 @@ load(struct ctx *c, struct hmr_err *e)
 		}
 	if ((st = hmr_net_settle(&c->net, e)) ||
 	    (st = hmr_model_path(model, path, sizeof(path), e)) ||
-	    (st = hmr_model_open(&c->model, path, e)))
+	    (st = hmr_import_open(&c->model, path, HMR_IMPORTER, e)))
 		return st;
 	if (!c->body_name)
 		c->body_name = strcmp(hmr_model_kind(c->model), "hmr2") ? "mannequin" : "smpl";

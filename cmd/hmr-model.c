@@ -234,7 +234,7 @@ find_format(int argc, char **argv)
 static enum hmr_status
 cmd_import(int argc, char **argv, struct hmr_err *e)
 {
-	struct hmr_import_info info = { .tool = "hmr-model " HMR_VERSION,
+	struct hmr_import_info info = { .tool = HMR_IMPORTER,
 		.height = opt.use.height, .width = opt.use.width };
 	const char *file = argv[argc - 1];
 	bool body = argc == 1 && !strcmp(file, "mannequin");

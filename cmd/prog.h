@@ -12,6 +12,7 @@
 #include "base/status.h"
 
 #define HMR_VERSION "0.1.0"
+#define HMR_IMPORTER "hmr-model " HMR_VERSION	/* in the provenance of models */
 
 enum { HMR_EXIT_OK = 0, HMR_EXIT_FAIL = 1, HMR_EXIT_USAGE = 2, HMR_EXIT_INPUT = 3 };
 

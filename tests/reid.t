@@ -53,6 +53,11 @@ like "$T/out" "\"reid_sha256\": *\"$sum\"" "the header names the network"
 is "$(vectors "$T/r.hmr" 'print("%08x" % rows(frames[0])[2])')" \
     "$(printf %.6s "$sum")02" "the section's kind names it too"
 
+expect 0 "the ONNX file as it is" hmr-detect -q -z 0 --boxes "$T/x.txt" \
+    --reid "$HMR_SHARED/data/onnx/person-reid-retail-0288.onnx" -o "$T/onnx.hmr" "$T/x.hmr"
+expect 0 "gives the same" vectors "$T/onnx.hmr" \
+    "sys.exit(not abs(rows(frames[0])[1] - np.load('$T/want.npy')).max() < 1e-4)"
+
 # A sidecar that swaps the colours gives something else; a wrong one is told of.
 echo '{"format":"hmr-sidecar 1","kind":"reid","input":{"colour":"RGB"}}' >"$T/person-reid.json"
 expect 0 "a sidecar" hmr-detect -q -z 0 --boxes "$T/x.txt" --reid "$reid" -o "$T/s.hmr" "$T/x.hmr"

@@ -25,7 +25,7 @@ hmr_looks_new(struct hmr_looks **out, const struct hmr_looks_options *o,
 	if (!l)
 		return hmr_fail(e, HMR_E_NOMEM, "appearance");
 	l->o = *o;
-	if (o->reid && (st = hmr_reid_model_open(&l->model, o->reid, e))) {
+	if (o->reid && (st = hmr_reid_model_open(&l->model, o->reid, o->tool, e))) {
 		free(l);
 		return st;
 	}

@@ -13,6 +13,7 @@
 struct hmr_looks_options {
 	bool gist;
 	const char *reid;		/* name or path of a model; NULL: not wanted */
+	const char *tool;		/* that takes in foreign models: hmr_import_open() */
 	struct hmr_reid_options net;	/* width and height are the head's */
 };
 

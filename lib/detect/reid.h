@@ -22,9 +22,11 @@ struct hmr_reid_model {
 	float mean[3], std[3];		/* of R G B: value = (c - mean) / std, c of 0..255 */
 	char embedding[128];		/* output; "": the only one */
 };
-/* name: see hmr_model_path(). HMR_E_FORMAT: its sidecar is wrong. */
+/* name: see hmr_model_path(); tool: see hmr_import_open(). HMR_E_FORMAT: its sidecar
+ * is wrong. */
 HMR_MUST_USE enum hmr_status
-hmr_reid_model_open(struct hmr_reid_model **out, const char *name, struct hmr_err *e);
+hmr_reid_model_open(struct hmr_reid_model **out, const char *name, const char *tool,
+		    struct hmr_err *e);
 void hmr_reid_model_close(struct hmr_reid_model *m);
 
 struct hmr_reid_options {

@@ -11,6 +11,7 @@
 
 #include "detect/detector.h"
 #include "detect/reid.h"
+#include "import/import.h"
 
 static enum hmr_status
 want(struct hmr_err *e, const char *key, const char *what)
@@ -152,7 +153,8 @@ read_meta(struct hmr_reid_model *m, struct hmr_err *e)
 }
 
 enum hmr_status
-hmr_reid_model_open(struct hmr_reid_model **out, const char *name, struct hmr_err *e)
+hmr_reid_model_open(struct hmr_reid_model **out, const char *name, const char *tool,
+		    struct hmr_err *e)
 {
 	struct hmr_reid_model *m;
 	char path[4096];
@@ -162,7 +164,7 @@ hmr_reid_model_open(struct hmr_reid_model **out, const char *name, struct hmr_er
 	if (!(m = calloc(1, sizeof(*m))))
 		return hmr_fail(e, HMR_E_NOMEM, "re-identification");
 	if (!(st = hmr_model_path(name, path, sizeof(path), e)) &&
-	    !(st = hmr_model_open(&m->model, path, e)) && !(st = read_meta(m, e))) {
+	    !(st = hmr_import_open(&m->model, path, tool, e)) && !(st = read_meta(m, e))) {
 		st = read_sidecar(m, path, e);
 		st = st < 0 ? st : HMR_OK;
 	}

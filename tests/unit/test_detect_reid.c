@@ -86,7 +86,7 @@ open_reid(struct hmr_reid_model **m, float min_score, uint32_t max_people)
 	struct hmr_err e = { 0 };
 	struct hmr_reid *r;
 
-	if (hmr_reid_model_open(m, model_path, &e) || hmr_reid_new(&r, *m, &o, &e))
+	if (hmr_reid_model_open(m, model_path, "test", &e) || hmr_reid_new(&r, *m, &o, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(hmr_reid_values(r), VALUES);
 	return r;
@@ -238,7 +238,7 @@ test_sidecars(void **state)
 		struct hmr_err e = { 0 };
 
 		write_sidecar(cases[i].text);
-		assert_true(hmr_reid_model_open(&m, model_path, &e) < 0);
+		assert_true(hmr_reid_model_open(&m, model_path, "test", &e) < 0);
 		assert_null(m);
 		if (!strstr(e.msg, cases[i].says) || !strstr(e.msg, sidecar_path))
 			fail_msg("%s: %s", cases[i].text, e.msg);
@@ -251,7 +251,7 @@ test_sidecars(void **state)
 	struct hmr_err e = { 0 };
 	struct hmr_reid *r;
 
-	assert_int_equal(hmr_reid_model_open(&m, model_path, &e), HMR_OK);
+	assert_int_equal(hmr_reid_model_open(&m, model_path, "test", &e), HMR_OK);
 	assert_true(hmr_reid_new(&r, m, &o, &e) < 0);	/* no such output */
 	assert_null(r);
 	hmr_reid_model_close(m);
