@@ -277,8 +277,10 @@ resolve(struct ox *t, struct ox_node *n)
 
 	for (; n->n_in < n->p->n_input; n->n_in++) {
 		const char *s = n->p->input[n->n_in];
+		struct ox_view *v = *s ? find_view(t, s) : NULL;
 
-		if (*s && !(n->in[n->n_in] = find_view(t, s)))
+		n->in[n->n_in] = v;	/* an output that its node left out is none */
+		if (*s && (!v || v->kind == OX_NONE))
 			return hmr_fail(t->e, HMR_E_FORMAT, "node %.80s: no value %.80s before it",
 					n->name, s);
 	}

@@ -15,8 +15,8 @@
 enum { T_FLOAT = 1, T_INT64 = 7, T_BOOL = 9 };
 
 enum kind {
-	ADD, SUB, MUL, DIV, POW, MOD, MIN, MAX, EQUAL, LESS, GREATER, LESS_EQUAL,
-	GREATER_EQUAL, AND, OR, XOR,
+	ADD, SUB, MUL, DIV, POW, MOD, FMOD, MIN, MAX, EQUAL, LESS, GREATER,
+	LESS_EQUAL, GREATER_EQUAL, AND, OR, XOR,
 	NEG, ABS, SQRT, EXP, LOG, FLOOR, CEIL, ROUND, SIGN, NOT, RECIPROCAL, SIN, COS,
 	TANH, SIGMOID, RELU, ERF
 };
@@ -42,6 +42,7 @@ two(enum kind k, double a, double b, bool whole)
 	case DIV: return !whole ? a / b : b != 0 ? trunc(a / b) : 0;
 	case POW: return pow(a, b);
 	case MOD: return b != 0 ? a - floor(a / b) * b : 0;
+	case FMOD: return whole && b == 0 ? 0 : fmod(a, b);
 	case MIN: return a < b ? a : b;
 	case MAX: return a > b ? a : b;
 	case EQUAL: return a == b;
@@ -149,7 +150,7 @@ eval_reduce(struct ox *t, const struct ox_node *n)
 	const struct ox_view *v = n->in[0];
 	const char *op = n->p->op_type + 6;	/* after Reduce */
 	bool mean = !strcmp(op, "Mean"), most = !strcmp(op, "Max"), least = !strcmp(op, "Min");
-	bool product = !strcmp(op, "Prod");
+	bool product = !strcmp(op, "Prod"), all;
 	struct hmr_dims y = v->dims, keep = { .n = 0 };
 	int64_t axes[HMR_DIMS_MAX];
 	const double *x;
@@ -161,8 +162,9 @@ eval_reduce(struct ox *t, const struct ox_node *n)
 		return HMR_EOF;
 	if (!ox_axes(t, n, strcmp(op, "Sum") ? 17 : 12, 1, y.n, axes, &k))
 		return ox_no(t, n, "over axes that are no constants");
+	all = !k && !ox_int(n, "noop_with_empty_axes", 0);
 	for (uint32_t i = 0; i < y.n; i++) {
-		bool gone = !k;
+		bool gone = all;
 
 		for (uint32_t a = 0; a < k; a++)
 			gone = gone || axes[a] == i;
@@ -269,6 +271,7 @@ eval_known(struct ox *t, const struct ox_node *n, enum kind k)
 		return eval_one(t, n, k);
 	if (n->n_in < 2)
 		return HMR_EOF;
+	k = k == MOD && ox_int(n, "fmod", 0) ? FMOD : k;
 	all = *n->in[0];
 	for (uint32_t i = 1; i < n->n_in; i++) {	/* Min and Max take more than two */
 		struct ox_view next;

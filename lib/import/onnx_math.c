@@ -77,13 +77,15 @@ enum hmr_status
 ox_matmul(struct ox *t, const struct ox_node *n)
 {
 	struct ox_view a = *n->in[0], b = *n->in[1], y;
+	struct hmr_dims d;
 	enum hmr_status st;
 
 	if (a.kind != OX_CONST)
 		return product(t, n, &a, &b, false, n->out[0]);
 	/* A B = (B' A')': A lies as its own transpose's transpose */
-	if (a.dims.n != 2)
-		return ox_no(t, n, "of a constant of more than two axes");
+	ox_dims(t, &b, &d);
+	if (a.dims.n != 2 || d.n < 2)
+		return ox_no(t, n, "of a constant of other than two axes, or of a vector");
 	swap_last(t, &b, &b);
 	if ((st = product(t, n, &b, &a, true, &y)))
 		return st;

@@ -47,10 +47,14 @@ ox_emit_act(struct ox *t, const struct ox_node *n, const struct ox_view *v,
 	const struct ox_view in = *v;
 	struct hmr_node p = { .op = HMR_OP_ACT, .n_in = 1, .in = &in.value, .act = act,
 		.alpha = alpha, .beta = beta };
+	enum hmr_status st;
 
 	if (in.kind != OX_VALUE)
 		return ox_no(t, n, "of a constant");
-	return ox_emit_to(t, n, &p, in.perm, out);
+	if ((st = ox_emit_to(t, n, &p, in.perm, out)))
+		return st;
+	out->whole = in.whole;	/* no operator here makes another type */
+	return HMR_OK;
 }
 
 /* The operands of one joint order; the one that is larger stays as it is. */
@@ -423,7 +427,10 @@ where(struct ox *t, const struct ox_node *n)
 	for (int i = 0; i < 3; i++)
 		if ((st = ox_arrange(t, n, &up[i], up[lead].perm, &in[i])))
 			return st;
-	return ox_emit_to(t, n, &p, up[lead].perm, n->out[0]);
+	if ((st = ox_emit_to(t, n, &p, up[lead].perm, n->out[0])))
+		return st;
+	n->out[0]->whole = n->in[1]->whole && n->in[2]->whole;
+	return HMR_OK;
 }
 
 /* --- the table --------------------------------------------------------------------- */

@@ -277,8 +277,8 @@ ox_const_ints(struct ox *t, const struct ox_view *v, int64_t *out, uint32_t cap,
 		return false;
 	*n = (uint32_t)v->tensor->count;
 	for (uint32_t i = 0; i < *n; i++)
-		out[i] = x[i] >= 0x1p62 ? INT64_MAX / 2 : x[i] <= -0x1p62 ? INT64_MIN / 2 :
-			 (int64_t)x[i];
+		out[i] = x[i] >= 0x1p62 ? INT64_MAX / 2 : x[i] > -0x1p62 ? (int64_t)x[i] :
+			 INT64_MIN / 2;		/* NaN too */
 	return true;
 }
 

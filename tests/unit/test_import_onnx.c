@@ -296,6 +296,75 @@ test_focus(void **state)
 	hmr_build_release(&b);
 }
 
+/* The one constant of so many numbers that is left. */
+static void
+has_const(const float *want, size_t n)
+{
+	struct hmr_build b;
+	struct hmr_err e;
+	bool found = false;
+
+	if (build(&b, NULL, &e))
+		fail_msg("%s", e.msg);
+	for (uint32_t i = 0; i < b.n_values; i++)
+		if (b.value[i].data && hmr_dims_total(&b.value[i].dims) == n)
+			found = found || !memcmp(b.value[i].data, want, n * sizeof(*want));
+	assert_true(found);
+	hmr_build_release(&b);
+}
+
+/* What is computed from constants: a remainder with the sign of the dividend; a sum
+ * over no axes, which is what it was. */
+static void
+test_eval(void **state)
+{
+	static const float rest[3] = { -1.5f, 1.5f, -.5f }, same[3] = { 3, 5, 7 };
+
+	(void)state;
+	start(13, 1, 1, 2, 3);
+	memcpy(k.floats, (const float[]){ -3.5f, 3.5f, -2.5f }, sizeof(rest));
+	tensor("a", 1, 1, 3, 0, 0, 0);
+	numbers("two", 1, 2, 0, 0, 0);
+	ints(node("Cast", "b", "two", NULL, NULL), "to", 0, 1, 0, 0, 0);
+	ints(node("Mod", "m", "a", "b", NULL), "fmod", 0, 1, 0, 0, 0);
+	node("Add", "y", "x", "m", NULL);
+	has_const(rest, 3);
+	start(13, 1, 1, 2, 3);
+	memcpy(k.floats, same, sizeof(same));
+	tensor("a", 1, 1, 3, 0, 0, 0);
+	ints(node("ReduceSum", "m", "a", NULL, NULL), "noop_with_empty_axes", 0, 1, 0, 0, 0);
+	node("Add", "y", "x", "m", NULL);
+	has_const(same, 3);
+}
+
+/* Whole numbers stay so through Where and Clip: their quotient is one. */
+static void
+test_whole(void **state)
+{
+	(void)state;
+	for (int clip = 0; clip < 2; clip++) {
+		struct hmr_build b;
+		struct hmr_err e;
+		bool found = false;
+
+		start(13, 1, 3, 8, 8);
+		node("ArgMax", "i", "x", NULL, NULL);
+		numbers("two", 1, 2, 0, 0, 0);
+		node("Less", "c", "i", "two", NULL);
+		if (clip)
+			node("Clip", "w", "i", "two", NULL);
+		else
+			node("Where", "w", "c", "i", "two");
+		node("Div", "y", "w", "two", NULL);
+		if (build(&b, NULL, &e))
+			fail_msg("%s", e.msg);
+		for (uint32_t i = 0; i < b.n_nodes; i++)
+			found = found || (!b.node[i].dead && b.node[i].n.act == HMR_ACT_TRUNC);
+		assert_true(found);
+		hmr_build_release(&b);
+	}
+}
+
 static void
 refused(const struct hmr_onnx_options *o, enum hmr_status want, const char *says)
 {
@@ -311,6 +380,8 @@ refused(const struct hmr_onnx_options *o, enum hmr_status want, const char *says
 static void
 test_refused(void **state)
 {
+	Onnx__NodeProto *drop;
+
 	(void)state;
 	start(10, 1, 3, 8, 8);
 	node("Relu", "y", "x", NULL, NULL);
@@ -348,6 +419,19 @@ test_refused(void **state)
 	numbers("big", 2, 30000, 30000, 0, 0);
 	node("ConstantOfShape", "y", "big", NULL, NULL);
 	refused(NULL, HMR_E_LIMIT, "too large");
+	/* a vector, which has no second axis to turn */
+	start(13, 1, 1, 1, 8);
+	numbers("size", 1, 8, 0, 0, 0);
+	node("Reshape", "v", "x", "size", NULL);
+	tensor("w", 1, 2, 2, 8, 0, 0);
+	node("MatMul", "y", "w", "v", NULL);
+	refused(NULL, HMR_E_VERSION, "node y: MatMul (opset 13) of a constant of other than two");
+	/* the mask of a Dropout, which is not made */
+	start(12, 1, 3, 8, 8);
+	drop = node("Dropout", "d", "x", NULL, NULL);
+	drop->output[drop->n_output++] = text("mask");
+	node("Transpose", "y", "mask", NULL, NULL);
+	refused(NULL, HMR_E_FORMAT, "node y: no value mask before it");
 	start(12, 1, 3, 8, 8);
 	node("Relu", "y", "x", NULL, NULL)->domain = text("com.example");
 	refused(NULL, HMR_E_VERSION, "node y: Relu of com.example is not supported");
@@ -473,6 +557,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conv),
 		cmocka_unit_test(test_focus),
+		cmocka_unit_test(test_eval),
+		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_external),
