@@ -140,6 +140,8 @@ dequantize(struct tl *t, const struct tl_op *o)
 		return tl_no(t, o, "of what is no constant: quantized models are not supported");
 	if (y->known || y->data || y->from >= 0 || o->out.n != 1)
 		return tl_no(t, o, "to a tensor that is there already");
+	if (y->type != TL_F32)		/* or its integers would be looked for in it */
+		return tl_no(t, o, "to another type than float32");
 	y->from = (int32_t)(c - t->tensor);
 	y->dims = c->dims;
 	return HMR_OK;

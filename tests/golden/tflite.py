@@ -337,6 +337,11 @@ def cases():
     m, i, o = one(19, x, [], x)
     m.outputs = [1, 1]
     yield "bad-twice", (m, i, o)
+    m, i, o = one(39, x, [], x)
+    axes = m.tensor("axes", (4,), "int32")
+    m.ops[0][1].append(axes)
+    m.ops.insert(0, (6, [m.const((0, 1, 2, 3), np.float16)], [axes], None, 1, None))
+    yield "bad-dequantize", (m, i, o)
     m, i, o = one(6, x, [], x)
     m.tensors[0] = ("x", x.shape, "int8", None, ([0.5], [3], 0))
     yield "bad-quantized", (m, i, o)
