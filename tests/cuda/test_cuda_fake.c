@@ -3,8 +3,7 @@
  * The cuda backend's manners, seen from a device that counts: nothing is allocated
  * after the start, every call that fails ends it cleanly with the call's name, all
  * is given back, --gpu-mem is kept, and the plan without a device is what is taken
- * with one. Seen failing: a replay not freed after a later failure, a plan that left
- * out the outputs.
+ * with one. Seen failing: recordings not freed, a plan that left out the workspace.
  */
 #include "ops.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HMR2 on the fake device, which counts and fails: memory as planned, to the byte;
- * layers streamed and resident alike; every call that can fail failing.
+ * layers streamed and resident alike; every call that can fail failing. Seen failing:
+ * a layer that does not wait for its copy, a copy that does not wait for the layer
+ * whose slot it takes, copies that do not wait for the run before.
  */
 #include "hmr2_tiny.h"
 

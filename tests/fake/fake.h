@@ -2,8 +2,9 @@
 /*
  * A device layer in host memory, for tests: the same functions as CUDA's, with
  * kernels as the C compiler makes them of the same sources and products and
- * convolutions as plain loops. Work is put off until somebody waits, as on a
- * device; fresh memory holds NaN; it counts what is alive and fails when told to.
+ * convolutions as plain loops. Work is put off until somebody waits, and then of two
+ * queues now the one and now the other is ahead; fresh memory holds NaN; it counts
+ * what is alive and fails when told to.
  * HMR_FAKE="fail=N sticky memory=BYTES devices=N major=N dnn=0" sets it in
  * programs linked with it.
  */

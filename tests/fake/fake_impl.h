@@ -19,6 +19,8 @@ struct hmr_device {
 	unsigned libs;
 	struct fake_memory *memory;
 	struct hmr_replay *recording;
+	struct hmr_queue *queues;
+	bool ahead;		/* whether the others ran ahead when last waited for */
 };
 
 struct hmr_gemm { struct hmr_gemm_desc desc; size_t workspace; };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queues of the fake device: what is put on one waits until somebody waits for it,
- * so a buffer that is used too early or changed too soon shows. */
+/* Queues of the fake device. What is put on one waits until somebody waits for it, so
+ * a buffer that is used too early or changed too soon shows; every second time that
+ * somebody waits, the other queues are as far as their events let them, so one that
+ * runs ahead shows too. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +27,7 @@ struct op {
 	struct hmr_conv_io cio;
 	struct hmr_event *v;
 	uint64_t ticket;
+	struct hmr_queue *on;	/* of a recording: NULL is the one that it is replayed on */
 };
 
 struct ops {
@@ -34,6 +37,7 @@ struct ops {
 
 struct hmr_queue {
 	struct hmr_device *d;
+	struct hmr_queue *next;		/* of the device's */
 	struct ops ops;
 	struct hmr_replay *into;	/* recorded into, or NULL */
 	bool own;			/* it began that recording */
@@ -60,17 +64,22 @@ recording(const struct hmr_queue *q)
 }
 
 static struct op *
-push(struct hmr_queue *q, enum kind kind)
+add(struct ops *o, struct op op)
 {
-	struct ops *o = recording(q) ? &q->into->ops : &q->ops;
-
 	if (o->n == o->cap) {
 		o->cap = o->cap ? 2 * o->cap : 64;
 		if (!(o->op = realloc(o->op, o->cap * sizeof(*o->op))))
 			abort();
 	}
-	o->op[o->n] = (struct op){ .kind = kind };
+	o->op[o->n] = op;
 	return &o->op[o->n++];
+}
+
+static struct op *
+push(struct hmr_queue *q, enum kind kind)
+{
+	return add(recording(q) ? &q->into->ops : &q->ops,
+		   (struct op){ .kind = kind, .on = q->own ? NULL : q });
 }
 
 static void run_one(struct hmr_queue *q);
@@ -114,6 +123,20 @@ run_one(struct hmr_queue *q)
 	run(&o);
 }
 
+/* All queues but q, up to where they wait for what is not done. */
+static void
+run_ahead(const struct hmr_queue *q)
+{
+	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
+		while (o != q && o->ops.at < o->ops.n) {
+			const struct op *op = &o->ops.op[o->ops.at];
+
+			if (op->kind == WAIT && op->v->done < op->ticket)
+				break;
+			run_one(o);
+		}
+}
+
 /* Whether [p, p + n) lies in one allocation of that kind. */
 static bool
 inside(const struct hmr_device *d, const void *p, size_t n, bool host)
@@ -135,14 +158,22 @@ fake_queue_new(struct hmr_device *d, struct hmr_queue **out, struct hmr_err *e)
 		return st;
 	*out = fake_object(sizeof(**out));
 	(*out)->d = d;
+	(*out)->next = d->queues;
+	d->queues = *out;
 	return HMR_OK;
 }
 
 void
 fake_queue_free(struct hmr_queue *q)
 {
-	if (q)
-		free(q->ops.op);
+	struct hmr_queue **at;
+
+	if (!q)
+		return;
+	for (at = &q->d->queues; *at != q; at = &(*at)->next)
+		;
+	*at = q->next;
+	free(q->ops.op);
 	fake_free(q);
 }
 
@@ -155,8 +186,12 @@ fake_sync(struct hmr_queue *q, struct hmr_err *e)
 		return st;
 	if (recording(q))
 		fake_wrong("waited while recording");
-	while (q->ops.at < q->ops.n)
+	q->d->ahead = !q->d->ahead;
+	while (q->ops.at < q->ops.n) {
+		if (q->d->ahead)
+			run_ahead(q);
 		run_one(q);
+	}
 	return HMR_OK;
 }
 
@@ -246,11 +281,11 @@ fake_event_record(struct hmr_queue *q, struct hmr_event *v, struct hmr_err *e)
 	if (st)
 		return st;
 	v->in = recording(q);
-	if (v->in)	/* order within a recording is that of its list */
-		return HMR_OK;
-	v->q = q;
 	o = push(q, RECORD);
 	o->v = v;
+	if (v->in)	/* its ticket is that of a replay */
+		return HMR_OK;
+	v->q = q;
 	o->ticket = ++v->recorded;
 	return HMR_OK;
 }
@@ -263,11 +298,9 @@ fake_event_wait(struct hmr_queue *q, struct hmr_event *v, struct hmr_err *e)
 
 	if (st)
 		return st;
-	if (v->in && v->in == q->d->recording) {	/* q joins the recording */
+	if (v->in && v->in == q->d->recording)	/* q joins the recording */
 		q->into = v->in;
-		return HMR_OK;
-	}
-	if (recording(q))
+	else if (recording(q))
 		fake_wrong("a recording waits for what is outside of it");
 	o = push(q, WAIT);
 	o->v = v;
@@ -324,7 +357,9 @@ fake_record_end(struct hmr_queue *q, struct hmr_replay **out, struct hmr_err *e)
 	*out = NULL;
 	if (!r || !q->own)
 		fake_wrong("the end of no recording");
-	q->into = q->d->recording = NULL;
+	q->d->recording = NULL;
+	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
+		o->into = NULL;
 	q->own = false;
 	if (st) {
 		fake_replay_free(r);
@@ -343,8 +378,18 @@ fake_replay(struct hmr_queue *q, struct hmr_replay *r, struct hmr_err *e)
 		return st;
 	if (recording(q))
 		fake_wrong("a replay while recording");
-	for (size_t i = 0; i < r->ops.n; i++)
-		*push(q, COPY) = r->ops.op[i];
+	for (size_t i = 0; i < r->ops.n; i++) {
+		struct op o = r->ops.op[i];
+		struct hmr_queue *on = o.on ? o.on : q;
+
+		if (o.kind == RECORD) {
+			o.v->q = on;
+			o.ticket = ++o.v->recorded;
+		} else if (o.kind == WAIT) {
+			o.ticket = o.v->recorded;
+		}
+		add(&on->ops, o);
+	}
 	return HMR_OK;
 }
 
