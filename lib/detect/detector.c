@@ -209,6 +209,7 @@ static enum hmr_status
 open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
 {
 	uint32_t most[2] = { 1, 1 };
+	uint64_t cap = 0;
 	enum hmr_status st;
 
 	if ((st = set_scales(d, e)))
@@ -221,17 +222,21 @@ open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
 
 		if ((st = open_net(d, s, m, e)))
 			return hmr_fail_in(e, st, "%s (%s)", hmr_model_name(m), d->about);
-		d->cap += (i < d->n_scales) * s->decoder.cells;
+		cap += (i < d->n_scales) * (uint64_t)s->decoder.cells;
 		most[0] = s->width > most[0] ? s->width : most[0];
 		most[1] = s->height > most[1] ? s->height : most[1];
 	}
 	if (d->tile_scale >= 0) {
 		uint32_t tiles = d->o.tile_rows * d->o.tile_cols;
 
-		d->cap += tiles * d->scale[d->tile_scale].decoder.cells + HMR_TILE_PARTS;
+		cap += (uint64_t)tiles * d->scale[d->tile_scale].decoder.cells + HMR_TILE_PARTS;
 		if (!(d->part = calloc(HMR_TILE_PARTS, sizeof(*d->part))))
 			return hmr_fail(e, HMR_E_NOMEM, "detector");
 	}
+	if (cap > UINT32_MAX)
+		return hmr_fail(e, HMR_E_LIMIT, "%s: %llu boxes an image, tiles together",
+				hmr_model_name(m), (unsigned long long)cap);
+	d->cap = (uint32_t)cap;
 	if (!(d->found = calloc(d->cap, sizeof(*d->found))))
 		return hmr_fail(e, HMR_E_NOMEM, "detector");
 	return hmr_sampler_new(&d->sampler, d->o.width, d->o.height, most[0], most[1], e);

@@ -114,6 +114,8 @@ fill_in(struct planner *p, size_t channels)
 		other += s->column[i] != HMR_COLUMN_CLASSES &&
 			 (s->column[i] != HMR_COLUMN_BOX);
 	}
+	if (!open)
+		s->classes = 1;		/* one score, whatever the spec says */
 	per = channels - other;
 	if (channels <= other + 3)
 		return hmr_fail(p->e, HMR_E_MODEL, "%zu columns are too few", channels);

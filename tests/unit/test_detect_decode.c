@@ -291,6 +291,7 @@ test_apart(void **state)
 	struct fake f = { { "boxes", "scores", "labels" }, { { 2, { 3, 4 } }, { 1, { 3 } },
 		{ 2, { 1, 3 } } } };
 	struct fake g = { { "output0" }, { { 3, { 1, 6, 10 } } } };
+	struct fake one = { { "output0" }, { { 3, { 1, 10, 5 } } } };
 	struct hmr_detect_spec s;
 	struct hmr_scored out[10];
 	struct hmr_decoder d;
@@ -308,6 +309,16 @@ test_apart(void **state)
 	memcpy(number[2], (const float[3]){ 3, 2, 3 }, 3 * sizeof(float));
 	assert_int_equal(decode(&d, &f, out), 2);
 	check(&out[1], 0.7f, 9, 10, 11, 12);
+
+	/* one score of one class, however many a sidecar says that there are */
+	hmr_spec_init(&s, HMR_DETECT_BOXES);
+	named(&s.all, "output0", NULL);
+	s.n_columns = 2;
+	s.classes = 80;
+	assert_true(plan(&d, &s, 300, 200, &one, NULL));
+	assert_int_equal(d.spec.classes, 1);
+	s.person = 79;
+	assert_false(plan(&d, &s, 300, 200, &one, NULL));
 
 	hmr_spec_init(&s, HMR_DETECT_BOXES);
 	named(&s.all, "output0", NULL);
