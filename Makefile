@@ -204,14 +204,14 @@ pictures: all $O/bench/sheet
 # video say so and are skipped; in CI that is a failure.
 check: deps
 	+@$(SUBMAKE) WERROR=1 all units
-	+@$(SUBMAKE) SAN=address,undefined O=$O-san all units
+	+@$(SUBMAKE) SAN=address,undefined CUDA=0 O=$O-san all units
 	+@$(SUBMAKE) fuzzers
 	@HMR_BIN=$(abspath $O) tools/fetch-models.sh || [ -z "$$CI" ]
 	@tools/fetch-video.sh || [ -z "$$CI" ]
 	@$(PROVE) -j$(shell nproc) $(UNITS) $(TESTS)
 
 fuzzers:
-	+@$(SUBMAKE) CC=clang SAN=address,undefined,fuzzer-no-link O=$O-fuzz \
+	+@$(SUBMAKE) CC=clang SAN=address,undefined,fuzzer-no-link CUDA=0 O=$O-fuzz \
 	  'LIBS_nn=-ldnnl -lgomp' fuzz-targets
 fuzz: all fuzzers
 	@$(PROVE) -v tests/fuzz.t
