@@ -22,7 +22,9 @@ hmr_opt_bytes(const char *what, const char *s)
 	char digits[24];
 	uint64_t v;
 
-	snprintf(digits, sizeof(digits), "%.*s", (int)(n < 23 ? n - (unit != NULL) : 23), s);
+	if (unit)
+		n--;
+	snprintf(digits, sizeof(digits), "%.*s", (int)(n < sizeof(digits) ? n : 0), s);
 	if (hmr_parse_u64(what, digits, unit ? 1 : 1024, (uint64_t)1 << (50 - shift),
 			  &v, &e))
 		hmr_usage_die("%s: '%.60s' is not a size such as 512M or 1G", what, s);

@@ -17,7 +17,7 @@ if ! [ -e /dev/nvidiactl ]; then
 	fails 1 "… for hmr-mesh too" hmr-mesh -d cuda:1 "$T/three.hmr"
 fi
 for o in '--gpu-mem 0' '--gpu-mem 1X' '--gpu-mem M' '--gpu-mem -1M' '--gpu-mem 99999999G' \
-    '--gpu-mem 1.5G'; do
+    '--gpu-mem 1.5G' '--gpu-mem 0000000000000000000204800X'; do
 	# shellcheck disable=SC2086 # an option and its value
 	expect 2 "$o" hmr-detect $o "$T/three.hmr"
 done
