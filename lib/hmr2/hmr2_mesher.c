@@ -75,8 +75,8 @@ make_net(struct hmr2_mesher *m, const struct hmr_model *model, struct hmr_err *e
 	struct hmr_hmr2_options o = { .device = p->device ? p->device : "auto",
 		.precision = p->precision, .threads = p->threads,
 		.max_people = p->max_people < PART ? p->max_people : PART,
-		.gpu_mem = p->gpu_mem, .width = p->width, .height = p->height, .body = m->o.vertices ? m->body : NULL,
-		.betas = m->betas };
+		.gpu_mem = p->gpu_mem, .width = p->width, .height = p->height,
+		.body = m->o.vertices ? m->body : NULL, .betas = m->betas };
 	enum hmr_status st = hmr_hmr2_of_model(&m->net, model, &o, e);
 
 	if (!st)
