@@ -40,8 +40,10 @@ hmr_node_keeps_apart(const struct hmr_node *n, const struct hmr_dims *const *in,
 	}
 	switch (n->op) {
 	case HMR_OP_CONCAT: case HMR_OP_SPLIT: case HMR_OP_SOFTMAX:
-	case HMR_OP_GATHER: case HMR_OP_ARG_MAX: case HMR_OP_TOP_K:
+	case HMR_OP_ARG_MAX: case HMR_OP_TOP_K:
 		return n->axis != 0;
+	case HMR_OP_GATHER:	/* computed indices are of one image, and would be of all */
+		return n->axis != 0 && fixed[1];
 	case HMR_OP_REDUCE_MEAN: case HMR_OP_REDUCE_SUM:
 	case HMR_OP_REDUCE_MAX: case HMR_OP_REDUCE_MIN:
 	case HMR_OP_NORM:

@@ -365,6 +365,32 @@ test_whole(void **state)
 	}
 }
 
+/* What is looked up by a computed index is looked up for all images of a batch: such a
+ * graph stays with one. */
+static void
+test_batch(void **state)
+{
+	(void)state;
+	for (int64_t computed = 0; computed < 2; computed++) {
+		struct hmr_build b;
+		struct hmr_err e;
+
+		start(13, 1, 1, 1, 8);
+		numbers("size", 2, 1, 8, 0, 0);
+		numbers("third", 1, 2, 0, 0, 0);
+		node("Reshape", "v", "x", "size", NULL);
+		node("ArgMax", "m", "v", NULL, NULL);
+		ints(&k.node[1], "axis", 0, 1, 0, 0, 0);
+		ints(&k.node[1], "keepdims", 0, 0, 0, 0, 0);
+		ints(node("Gather", "y", "v", computed ? "m" : "third", NULL), "axis", 0, 1,
+		     0, 0, 0);
+		if (build(&b, NULL, &e))
+			fail_msg("%s", e.msg);
+		assert_int_equal(b.input[0].free[0], !computed);
+		hmr_build_release(&b);
+	}
+}
+
 static void
 refused(const struct hmr_onnx_options *o, enum hmr_status want, const char *says)
 {
@@ -559,6 +585,7 @@ main(void)
 		cmocka_unit_test(test_focus),
 		cmocka_unit_test(test_eval),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_external),
