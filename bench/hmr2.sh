@@ -20,11 +20,16 @@ cd "$dir"
 py=/usr/bin/python3
 [ -x $py ] || py=python3
 
-# shellcheck disable=SC2046
+# Where the GPU is built in, its runtime belongs to it.
+cuda=
+if ar t "$bin/lib/libhmr-cuda.a" | grep -qx device_cuda.o; then
+	cuda="${CUDA_HOME:-/usr/local/cuda}/lib64/libcudart_static.a -ldl -lrt"
+fi
+# shellcheck disable=SC2046,SC2086
 ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -O2 -I"$root/lib" -o hmr2_time \
     "$root/bench/hmr2_time.c" -Wl,--start-group "$bin"/lib/libhmr-*.a \
     -Wl,--end-group -ldnnl -fopenmp \
-    $(pkg-config --libs libzip zlib libcjson nettle) -lm -lpthread
+    $cuda $(pkg-config --libs libzip zlib libcjson nettle) -lm -lpthread
 [ -f random.ckpt ] || "$root/bench/hmr2_checkpoint.py" --depth "$depth" \
     --onnx vit.onnx random.ckpt
 for p in f32 bf16 int8; do
