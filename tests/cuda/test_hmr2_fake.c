@@ -2,8 +2,8 @@
 /*
  * HMR2 on the fake device, which counts and fails: memory as planned, to the byte;
  * layers streamed and resident alike; every call that can fail failing. Seen failing:
- * a layer that does not wait for its copy, a copy that does not wait for the layer
- * whose slot it takes, copies that do not wait for the run before.
+ * a layer that does not wait for its copy, and a copy that does not wait for the layer
+ * whose slot it takes.
  */
 #include "hmr2_tiny.h"
 
