@@ -83,6 +83,8 @@ def bodies(path):
             continue
         rows = {t: read_stream.table(f.sections[t], t) for t in read_stream.ROWS
                 if t in f.sections}
+        if b"LAND" not in rows:
+            sys.exit(f"{path}: bodies without what was seen: hmr-mesh --landmarks writes it")
         seen = {l["person"]: l for l in rows[b"LAND"]}
         for b in rows[b"BODY"]:
             box = rows[b"PEOP"]["box"][b["person"]]
