@@ -63,7 +63,10 @@ hmr_prog_openmp(char **argv)
 {
 	if (getenv("OMP_WAIT_POLICY"))
 		return;
-	if (setenv("OMP_WAIT_POLICY", "passive", 1))
+	/* Not at all is as wrong as for long: a network has a hundred waits of a few
+	 * microseconds. 2000 turns took 0.86 of the time of none for the whole pipe on
+	 * two cores, and less than half in small networks. */
+	if (setenv("OMP_WAIT_POLICY", "passive", 1) || setenv("GOMP_SPINCOUNT", "2000", 0))
 		return;
 	execv("/proc/self/exe", argv);	/* on failure: go on, only slower */
 }
