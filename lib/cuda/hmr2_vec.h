@@ -123,13 +123,13 @@ v_ld4(const void *p)
 HMR_FN uint32_t
 v_bits(float f)
 {
-	return hmr_bits_of(f);
+	return hmr_bits_f32(f);
 }
 
 HMR_FN float
 v_float(uint32_t u)
 {
-	return hmr_of_bits(u);
+	return hmr_f32_bits(u);
 }
 
 HMR_FN uint32_t

@@ -262,7 +262,7 @@ hmr2_linear_row(const struct hmr2_linear *l, uint32_t i, float *out)
 		switch (l->dtype) {
 		case HMR_DTYPE_F32: out[j] = hmr_getf32(p + 4 * j); break;
 		case HMR_DTYPE_BF16:
-			out[j] = hmr_f32_bits((uint32_t)hmr_get16(p + 2 * j) << 16);
+			out[j] = hmr_bf16_to_f32(hmr_get16(p + 2 * j));
 			break;
 		default: out[j] = (float)(int8_t)p[j] * l->scale[i]; break;
 		}

@@ -23,15 +23,6 @@ struct work {
 	const struct hmr_hmr2_import *o;
 };
 
-static uint16_t
-to_bf16(float f)
-{
-	uint32_t u;
-
-	memcpy(&u, &f, 4);
-	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
 /* q = round(w / scale), scale = largest of a row / 127. */
 static void
 quantise(int8_t *q, float *scale, const float *w, size_t rows, size_t cols)
@@ -73,7 +64,7 @@ convert(struct work *w, const struct hmr2_item *it, float *v, size_t n,
 		return put(w, v, n, e);
 	}
 	for (size_t i = 0; i < n; i++) {
-		uint16_t h = to_bf16(v[i]);	/* behind what is still to be read */
+		uint16_t h = hmr_f32_to_bf16(v[i]);	/* behind what is still to be read */
 
 		memcpy((uint8_t *)v + 2 * i, &h, 2);
 	}

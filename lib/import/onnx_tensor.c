@@ -236,7 +236,7 @@ number_at(const struct ox_tensor *x, size_t i)
 		memcpy(&d, p, 8);
 		return d;
 	case T_FLOAT16: return (double)hmr_f16_to_f32(hmr_get16(p));
-	case T_BFLOAT16: return (double)hmr_f32_bits((uint32_t)hmr_get16(p) << 16);
+	case T_BFLOAT16: return (double)hmr_bf16_to_f32(hmr_get16(p));
 	case T_UINT8: case T_BOOL: return *p;
 	case T_INT8: return (int8_t)*p;
 	case T_UINT16: return hmr_get16(p);

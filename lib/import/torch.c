@@ -379,7 +379,7 @@ element(enum hmr_torch_type type, const uint8_t *p)
 		memcpy(&d, &u, 8);
 		return (float)d;
 	case HMR_TORCH_F16: return hmr_f16_to_f32(hmr_get16(p));
-	case HMR_TORCH_BF16: return hmr_f32_bits((uint32_t)hmr_get16(p) << 16);
+	case HMR_TORCH_BF16: return hmr_bf16_to_f32(hmr_get16(p));
 	case HMR_TORCH_I64: return (float)(int64_t)hmr_get64(p);
 	case HMR_TORCH_I32: return (float)(int32_t)hmr_get32(p);
 	case HMR_TORCH_I16: return (float)(int16_t)hmr_get16(p);

@@ -10,7 +10,7 @@ one(const uint8_t *p, enum hmr_dtype t)
 	switch (t) {
 	case HMR_DTYPE_F32: return hmr_getf32(p);
 	case HMR_DTYPE_F16: return hmr_f16_to_f32(hmr_get16(p));
-	case HMR_DTYPE_BF16: return hmr_f32_bits((uint32_t)hmr_get16(p) << 16);
+	case HMR_DTYPE_BF16: return hmr_bf16_to_f32(hmr_get16(p));
 	case HMR_DTYPE_I8: return (int8_t)p[0];
 	case HMR_DTYPE_U8: return p[0];
 	case HMR_DTYPE_I32: return (float)(int32_t)hmr_get32(p);

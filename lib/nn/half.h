@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IEEE half precision and bfloat16 to float32 and sizes of element types.
+ * IEEE half precision and bfloat16 to float32 and back, rounded to nearest, ties to
+ * even, and sizes of element types.
  * Subnormals, infinities and NaN are kept: TensorFlow.js models hold subnormal
  * halves in their weights.
  */
@@ -34,6 +35,53 @@ hmr_f16_to_f32(uint16_t h)
 		return hmr_f32_bits(sign | (e + 112) << 23 | m << 13);
 	/* m times 2^-24, exact in float32 */
 	return sign ? -(float)m * 0x1p-24f : (float)m * 0x1p-24f;
+}
+
+static inline uint32_t
+hmr_bits_f32(float f)
+{
+	uint32_t u;
+
+	memcpy(&u, &f, sizeof(u));
+	return u;
+}
+
+static inline float
+hmr_bf16_to_f32(uint16_t h)
+{
+	return hmr_f32_bits((uint32_t)h << 16);
+}
+
+static inline uint16_t
+hmr_f32_to_bf16(float f)
+{
+	uint32_t u = hmr_bits_f32(f);
+
+	if ((u & 0x7fffffffu) > 0x7f800000u)
+		return (uint16_t)(u >> 16 | 0x40);	/* NaN stays one */
+	return (uint16_t)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+}
+
+static inline uint16_t
+hmr_f32_to_f16(float f)
+{
+	uint32_t u = hmr_bits_f32(f), sign = u >> 16 & 0x8000;
+	uint32_t a = u & 0x7fffffffu, m, rest, shift;
+
+	if (a > 0x7f800000u)
+		return (uint16_t)(sign | 0x7e00);
+	if (a >= 0x477ff000u)		/* rounds to 65536 or more */
+		return (uint16_t)(sign | 0x7c00);
+	if (a >= 0x38800000u)		/* normal: 2^-14 and more */
+		return (uint16_t)(sign | ((a - 0x38000000u + 0xfffu + (a >> 13 & 1)) >> 13));
+	if (a < 0x33000000u)		/* below half the least subnormal */
+		return (uint16_t)sign;
+	shift = 126 - (a >> 23);	/* of the mantissa with its leading one */
+	m = (a & 0x7fffffu) | 0x800000u;
+	rest = m & ((1u << shift) - 1);
+	m >>= shift;
+	m += rest > 1u << (shift - 1) || (rest == 1u << (shift - 1) && m & 1);
+	return (uint16_t)(sign | m);
 }
 
 /* Bytes of one element; 0: not an element type. */
