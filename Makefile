@@ -12,17 +12,22 @@ comma := ,
 O ?= build/cpu$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
 
-# With nvcc the GPU is built in, wherever the programs run later: cudart is linked
-# statically, cuBLASLt and cuDNN are opened when a GPU is used. Sanitized and clang
-# builds leave it out.
+# With nvcc and cudart the GPU is built in, wherever the programs run later: cudart is
+# linked statically, cuBLASLt and cuDNN are opened when a GPU is used. nvcc itself says
+# where its headers and libraries are: what lies on the path may be a script that calls
+# it. Sanitized and clang builds leave it out.
 CUDA ?= auto
 CUDA_ARCH ?= 75 80 86 89 90 100 120
 NVCC := $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
-override CUDA := $(if $(filter auto,$(CUDA)),$(if $(or $(SAN),$(filter clang,$(CC))),0,$(if $(NVCC),1,0)),$(CUDA))
-ifeq ($(CUDA)$(NVCC),1)
-$(error CUDA=1, but there is no nvcc)
+CUDA_TOP := $(if $(NVCC),$(realpath $(shell $(NVCC) --dryrun -x cu -c /dev/null 2>&1 | sed -n 's/^\#\$$ TOP=//p')))
+CUDA_INCLUDE := $(patsubst %/cuda_runtime_api.h,%,$(firstword \
+  $(if $(CUDA_TOP),$(wildcard $(CUDA_TOP)/include/cuda_runtime_api.h /usr/include/cuda_runtime_api.h))))
+CUDART := $(firstword $(if $(CUDA_INCLUDE),$(wildcard $(addsuffix /libcudart_static.a,$(CUDA_TOP)/lib64 \
+  $(CUDA_TOP)/targets/*/lib $(CUDA_TOP)/lib /usr/lib/*-linux-gnu))))
+override CUDA := $(if $(filter auto,$(CUDA)),$(if $(or $(SAN),$(filter clang,$(CC))),0,$(if $(CUDART),1,0)),$(CUDA))
+ifeq ($(CUDA)$(CUDART),1)
+$(error CUDA=1, but there is no $(if $(NVCC),$(if $(CUDA_INCLUDE),libcudart_static.a,cuda_runtime_api.h) to go with $(NVCC),nvcc))
 endif
-CUDA_HOME := $(if $(NVCC),$(patsubst %/bin/nvcc,%,$(realpath $(NVCC))))
 NVCC_FLAGS := -O2 -std=c++17 --threads 2 $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$a,code=sm_$a) \
   -gencode arch=compute_$(lastword $(CUDA_ARCH)),code=compute_$(lastword $(CUDA_ARCH)) \
   $(if $(filter 1,$(CUDA)),$(shell $(NVCC) --help | grep -q compress-mode && echo --compress-mode=size)) \
@@ -65,7 +70,7 @@ CFLAGS_sample := -O3
 CFLAGS_series := -O3
 CFLAGS_look := -O3
 CFLAGS_colour := -O3
-LIBS_cuda := $(if $(filter 1,$(CUDA)),$(CUDA_HOME)/lib64/libcudart_static.a -lpthread -ldl -lrt)
+LIBS_cuda := $(if $(filter 1,$(CUDA)),$(CUDART) -lpthread -ldl -lrt)
 LIBS_import := $(shell pkg-config --libs libzip zlib libprotobuf-c 2>/dev/null)
 LIBS_COMMON := $(shell pkg-config --libs libzstd libxxhash libcjson nettle 2>/dev/null) -lm -lpthread
 
@@ -99,7 +104,7 @@ $O/lib/libhmr-cuda.a: $O/arch
 
 # The device layer is CUDA's or none.
 REAL := $(wildcard lib/cuda/device_cuda*.c)
-$(REAL:%.c=$O/%.o): HMR_CPPFLAGS += -isystem $(CUDA_HOME)/include
+$(REAL:%.c=$O/%.o): HMR_CPPFLAGS += $(if $(filter-out /usr/include,$(CUDA_INCLUDE)),-isystem $(CUDA_INCLUDE))
 sources = $(filter-out $(if $(filter 1,$(CUDA)),%/device_none.c,$(REAL)),$(wildcard lib/$(1)/*.c)) \
   $(if $(filter 1,$(CUDA)),$(wildcard lib/$(1)/*.cu))
 # ONNX's own schema without the fields that nest, so that reading cannot recurse

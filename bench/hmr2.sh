@@ -20,16 +20,7 @@ cd "$dir"
 py=/usr/bin/python3
 [ -x $py ] || py=python3
 
-# Where the GPU is built in, its runtime belongs to it.
-cuda=
-if ar t "$bin/lib/libhmr-cuda.a" | grep -qx device_cuda.o; then
-	cuda="${CUDA_HOME:-/usr/local/cuda}/lib64/libcudart_static.a -ldl -lrt"
-fi
-# shellcheck disable=SC2046,SC2086
-${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -O2 -I"$root/lib" -o hmr2_time \
-    "$root/bench/hmr2_time.c" -Wl,--start-group "$bin"/lib/libhmr-*.a \
-    -Wl,--end-group -ldnnl -fopenmp \
-    $cuda $(pkg-config --libs libzip zlib libcjson nettle) -lm -lpthread
+make -s -C "$root" O="$bin" "$bin/bench/hmr2_time"
 [ -f random.ckpt ] || "$root/bench/hmr2_checkpoint.py" --depth "$depth" \
     --onnx vit.onnx random.ckpt
 for p in f32 bf16 int8; do
@@ -39,9 +30,9 @@ done
 if [ "${HMR_ORT:-1}" != 0 ] && [ ! -d node_modules/onnxruntime-node ]; then
 	npm install --silent --ignore-scripts onnxruntime-node
 fi
-set -- f32="./hmr2_time f32.safetensors $threads 4" \
-    bf16="./hmr2_time bf16.safetensors $threads 4" \
-    int8="./hmr2_time int8.safetensors $threads 4"
+set -- f32="$bin/bench/hmr2_time f32.safetensors $threads 4" \
+    bf16="$bin/bench/hmr2_time bf16.safetensors $threads 4" \
+    int8="$bin/bench/hmr2_time int8.safetensors $threads 4"
 [ "${HMR_ORT:-1}" = 0 ] || set -- \
     ort="node $root/bench/hmr2_ort.js vit.onnx $threads 4" "$@"
 "$root/bench/hmr2_run.py" "$runs" 1,4 "$@"

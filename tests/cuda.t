@@ -9,6 +9,28 @@ need hmr-detect hmr-mesh hmr-decode hmr-info hmr-model ffmpeg
 
 stream "$T/three.hmr" 3 96x64
 
+# --- where make finds CUDA --------------------------------------------------------
+# A toolkit anywhere, its nvcc behind a script on the path; then without its headers.
+mkdir -p "$T/kit/bin" "$T/kit/include" "$T/kit/lib64" "$T/path"
+printf '%s\n' '#!/bin/sh' "echo '#\$ TOP=$T/kit/bin/..'" >"$T/kit/bin/nvcc"
+printf '%s\n' '#!/bin/sh' "exec '$T/kit/bin/nvcc' \"\$@\"" >"$T/path/nvcc"
+chmod +x "$T/kit/bin/nvcc" "$T/path/nvcc"
+: >"$T/kit/include/cuda_runtime_api.h"
+: >"$T/kit/lib64/libcudart_static.a"
+found() {
+	PATH=$T/path:$PATH make -C "$ROOT" --no-print-directory -pn O="$T/o" SAN= CC=cc "$@" lint 2>&1 |
+	    grep -E '^(CUDA|CUDART|CUDA_INCLUDE) :?= |\*\*\*' >"$T/found"
+}
+found CUDA=auto
+like "$T/found" "^CUDA :?= 1$" "nvcc behind a script is CUDA"
+like "$T/found" "^CUDA_INCLUDE :?= $T/kit/include$" "… with the headers it names"
+like "$T/found" "^CUDART :?= $T/kit/lib64/libcudart_static.a$" "… and the library"
+rm "$T/kit/lib64/libcudart_static.a"
+found CUDA=auto
+like "$T/found" "^CUDA :?= 0$" "nvcc without cudart is none"
+found CUDA=1
+like "$T/found" "CUDA=1, but there is no libcudart_static.a to go with $T/path/nvcc" "… and says so when asked for"
+
 # --- the programs as they are ---------------------------------------------------
 # On a machine that has a GPU the first of these would find it.
 if ! [ -e /dev/nvidiactl ]; then

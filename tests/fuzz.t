@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each fuzz target for $HMR_FUZZ_SECONDS (60), as many at once as there are cores.
+# Each fuzz target for $HMR_FUZZ_SECONDS (60), as many at once as there are cores, from
+# the same $HMR_FUZZ_SEED (1) on, so that a finding comes again.
 # `make fuzzers` builds them with clang into $HMR_FUZZ_BIN. Seeds: tests/fuzz/seeds/TARGET where there are any, and
 # small streams made here. A finding is printed in base64, to become a fixture.
 . "${0%/*}/lib.sh"
 [ -d "${HMR_FUZZ_BIN:-/nowhere}" ] ||
     skip_all "no fuzz targets: 'make fuzzers' builds them"
 seconds=${HMR_FUZZ_SECONDS:-60}
+seed=${HMR_FUZZ_SEED:-1}
 
 mkdir "$T/streams"
 if have ffmpeg hmr-decode; then
@@ -27,7 +29,7 @@ fuzz() {
 	fuzz_onnx) cp "$ROOT"/tests/oracle/onnx/*-1[17].onnx "$corpus/" ;;
 	*stream* | *lines* | *json*) cp "$T"/streams/* "$corpus/" 2>/dev/null ;;
 	esac
-	(cd "$T" && exec "$HMR_FUZZ_BIN/$1" -max_total_time="$seconds" -timeout=120 \
+	(cd "$T" && exec "$HMR_FUZZ_BIN/$1" -seed="$seed" -max_total_time="$seconds" -timeout=120 \
 	    -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 	    -artifact_prefix="$T/found-$1-" "$corpus") >"$T/$1.out" 2>"$T/$1.err" </dev/null
 	echo $? >"$T/$1.rc"
