@@ -79,6 +79,8 @@ CMD_COMMON := $O/cmd/prog.o $O/cmd/filter.o
 CMD_hmr-detect := $O/cmd/net.o
 CMD_hmr-mesh := $O/cmd/net.o
 CMD_hmr-model := $O/cmd/net.o
+# and a program's own further files, cmd/NAME_*.c
+$(foreach p,$(PROGS),$(eval CMD_$p += $(patsubst %.c,$O/%.o,$(wildcard cmd/$(p:hmr-%=%)_*.c))))
 DIRS := $(sort $(patsubst lib/%/,%,$(dir $(wildcard lib/*/*.c))))
 UNITS := $(patsubst tests/unit/%.c,$O/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$O/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
