@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -173,18 +172,6 @@ segment(struct hmr_filter *f, struct hmr_head *h)
 	return st;
 }
 
-/* The same file as input and output would be cut before it is read. */
-static void
-check_same(const struct hmr_filter *f)
-{
-	struct stat a, b;
-
-	if (f->o->in && f->o->out && strcmp(f->o->in, "-") && strcmp(f->o->out, "-") &&
-	    !stat(f->o->in, &a) && !stat(f->o->out, &b) && S_ISREG(b.st_mode) &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-		hmr_usage_die("%s: input and output are the same file", f->o->out);
-}
-
 static enum hmr_status
 open_ends(struct hmr_filter *f, struct hmr_err *e)
 {
@@ -192,7 +179,7 @@ open_ends(struct hmr_filter *f, struct hmr_err *e)
 	int level = f->o->level < 0 ? !piped : f->o->level;
 	enum hmr_status st;
 
-	check_same(f);
+	hmr_check_same(f->o->in, f->o->out);
 	f->out_name = piped ? "standard output" : f->o->out;
 	f->in_name = !f->o->in || !strcmp(f->o->in, "-") ? "standard input" : f->o->in;
 	f->out = -1;

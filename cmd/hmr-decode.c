@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "decode.h"
 #include "media/source.h"
 #include "prog.h"
 #include "stream/tables.h"
@@ -60,7 +59,7 @@ static struct decode {
 	const char *const *names;
 	uint32_t n_names;
 	const char *out;
-	int level, progress;	/* progress: -1 as the terminal says */
+	int level;
 	bool no_history;
 	uint64_t max_frame;
 
@@ -70,8 +69,7 @@ static struct decode {
 	const char *out_name;
 	bool broken;		/* the output */
 	int64_t current;	/* the frame in hand, or -1 */
-	struct timespec t0, drawn;
-	volatile bool line;	/* a progress line stands on the terminal */
+	struct decode_progress line;
 } decode;
 
 enum { OPT_END = 0x200, OPT_EVERY, OPT_FORMAT, OPT_FRAMES, OPT_LIVE, OPT_MAX_FRAME,
@@ -100,29 +98,13 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static double
-since(const struct timespec *t0)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)(t.tv_sec - t0->tv_sec) +
-	       (double)(t.tv_nsec - t0->tv_nsec) * 1e-9;
-}
-
-static void
-wipe(struct decode *d)
-{
-	if (d->line)
-		(void)!write(2, "\r\033[K", 4);
-	d->line = false;
-}
-
 static void
 note(void *ctx, int level, const char *text)
 {
+	struct decode *d = ctx;
+
 	if (level <= hmr_verbose)
-		wipe(ctx);
+		decode_progress_wipe(&d->line);
 	if (level)
 		hmr_info(level, "%s", text);
 	else
@@ -134,34 +116,6 @@ stop(void *ctx)
 {
 	(void)ctx;
 	return hmr_prog_signal() != 0;
-}
-
-/* One line, at most ten times a second: frames, frames a second, time left. */
-static void
-draw(struct decode *d, uint64_t frames, uint64_t expected)
-{
-	double s = since(&d->t0), rate = s > 0 ? (double)frames / s : 0;
-	char text[160];
-	int n;
-
-	if (!d->progress || (d->line && since(&d->drawn) < 0.1))
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &d->drawn);
-	n = snprintf(text, sizeof(text), "\r%s: %" PRIu64, hmr_prog_name(), frames);
-	if (expected)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, " of %" PRIu64,
-			      expected);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, " frames, %.1f a second",
-		      rate);
-	if (expected > frames && rate > 0) {
-		double left = (double)(expected - frames) / rate;
-
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-			      ", %d:%02d left", (int)(left / 60), (int)left % 60);
-	}
-	n += snprintf(text + n, sizeof(text) - (size_t)n, "\033[K");
-	(void)!write(2, text, (size_t)n);
-	d->line = true;
 }
 
 static void
@@ -186,7 +140,7 @@ set_option(struct decode *d, int c, const char *arg)
 		break;
 	case OPT_NO_HISTORY: d->no_history = true; break;
 	case OPT_NO_LIVE: o->live = HMR_SOURCE_LIVE_NO; break;
-	case OPT_NO_PROGRESS: d->progress = 0; break;
+	case OPT_NO_PROGRESS: d->line.wanted = 0; break;
 	case OPT_OPTION:
 		if (d->n_options == OPTIONS_MAX)
 			hmr_usage_die("--option: at most %d", OPTIONS_MAX);
@@ -195,7 +149,7 @@ set_option(struct decode *d, int c, const char *arg)
 		d->options[d->n_options++] = arg;
 		break;
 	case OPT_PLAYLIST: o->playlist = true; break;
-	case OPT_PROGRESS: d->progress = 1; break;
+	case OPT_PROGRESS: d->line.wanted = 1; break;
 	case OPT_RATE:
 		st = hmr_parse_rate("--rate", arg, &o->rate_num, &o->rate_den, &e);
 		break;
@@ -211,7 +165,7 @@ parse(struct decode *d, int argc, char **argv)
 	static const char *const from_stdin[] = { "-", NULL };
 	int c;
 
-	d->level = d->progress = -1;
+	d->level = d->line.wanted = -1;
 	d->max_frame = HMR_FRAME_MAX_DEFAULT;
 	d->o.start_ns = d->o.end_ns = HMR_TIME_NONE;
 	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "j:o:z:", options,
@@ -228,8 +182,6 @@ parse(struct decode *d, int argc, char **argv)
 	d->n_names = optind < argc ? (uint32_t)(argc - optind) : 1;
 	if (!strcmp(d->names[0], "-") && isatty(0))
 		hmr_usage_die("standard input is a terminal; give a file or a pipe");
-	if (d->progress < 0)
-		d->progress = isatty(2) && hmr_verbose >= 0;
 	d->o.max_bytes = d->max_frame > TABLES ? d->max_frame - TABLES : 1;
 	d->o.option = d->options;
 	d->o.note = note;
@@ -301,7 +253,7 @@ write_end(struct decode *d, enum hmr_status st, const struct hmr_err *e)
 	struct hmr_err e2 = { 0 };
 	enum hmr_status own;
 
-	wipe(d);
+	decode_progress_wipe(&d->line);
 	if (st && st != HMR_E_SIGNAL)
 		hmr_error("%s", hmr_err_text(e, st));
 	if (st) {
@@ -372,25 +324,11 @@ run(struct decode *d, char **argv, struct hmr_err *e)
 		else if (!(st = hmr_source_next(d->source, &f, e))) {
 			d->current = (int64_t)f->number;
 			st = write_frame(d, f, e);
-			draw(d, hmr_source_stats(d->source)->frames,
-			     hmr_source_info(d->source)->frames);
+			decode_progress_draw(&d->line, hmr_source_stats(d->source)->frames,
+					     hmr_source_info(d->source)->frames);
 		}
 	}
 	return st == HMR_EOF ? HMR_OK : st;
-}
-
-/* The output would be cut before it is read. */
-static void
-check_same(const struct decode *d)
-{
-	struct stat a, b;
-
-	if (d->out && strcmp(d->out, "-") && !stat(d->out, &b) && S_ISREG(b.st_mode))
-		for (uint32_t i = 0; i < d->n_names; i++)
-			if (!stat(d->names[i], &a) && a.st_dev == b.st_dev &&
-			    a.st_ino == b.st_ino)
-				hmr_usage_die("%s: input and output are the same file",
-					      d->out);
 }
 
 static void
@@ -403,7 +341,8 @@ open_out(struct decode *d)
 
 	if (piped && isatty(1))
 		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
-	check_same(d);
+	for (uint32_t i = 0; i < d->n_names; i++)
+		hmr_check_same(d->names[i], d->out);
 	d->out_name = piped ? "standard output" : d->out;
 	d->fd = hmr_open_out(d->out);
 	if ((st = hmr_writer_new(&d->writer, d->fd, d->out_name, level, &e)))
@@ -423,7 +362,7 @@ main(int argc, char **argv)
 	hmr_prog_init(argc, argv, usage);
 	parse(d, argc, argv);
 	hmr_prog_catch_signals();
-	clock_gettime(CLOCK_MONOTONIC, &d->t0);
+	decode_progress_start(&d->line);
 	d->current = -1;
 	open_out(d);
 	st = run(d, argv, &e);
@@ -438,7 +377,7 @@ main(int argc, char **argv)
 		hmr_error("%s: %s", d->out_name, strerror(errno));
 		code = code ? code : HMR_EXIT_FAIL;
 	}
-	s = since(&d->t0);
+	s = decode_progress_seconds(&d->line);
 	hmr_info(1, "%" PRIu64 " frames in %.2f s, %.1f a second, peak memory %.1f MiB",
 		 frames, s, s > 0 ? (double)frames / s : 0,
 		 (double)hmr_peak_kib() / 1024);

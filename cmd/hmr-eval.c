@@ -3,17 +3,13 @@
  * holds a whole sequence: 36 bytes a box, 2.1 KB a body. */
 #include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "eval/bodies.h"
+#include "eval/boxes.h"
 #include "prog.h"
-#include "stream/stream.h"
-#include "stream/tables.h"
-#include "track/score.h"
 
 #define USAGE "hmr-eval [-hqVv] [-m body] [-o file] [--each] [--iou min] " \
 	"[--joints set] [--json] [--keep-unscored] [--match how] [--no-filled] " \
@@ -75,81 +71,14 @@ looks_like_mot(const char *path)
 	return mot && n > 0;
 }
 
-struct tables {
-	struct hmr_person people[HMR_PEOPLE_CAP];
-	struct hmr_track_row tracks[HMR_PEOPLE_CAP];
-	uint32_t flags[HMR_PEOPLE_CAP], id[HMR_PEOPLE_CAP];
-	uint32_t serial;	/* identities for boxes that need none */
-};
-
-static enum hmr_status
-add_frame(struct hmr_mot *m, const struct hmr_frame *f, const struct options *o,
-	  struct tables *t, struct hmr_err *e)
-{
-	uint32_t people, tracks;
-	enum hmr_status st;
-
-	if (f->number >= UINT32_MAX)
-		return hmr_fail(e, HMR_E_LIMIT, "frame number above 32 bits");
-	st = hmr_people_get(f, t->people, HMR_PEOPLE_CAP, &people, e);
-	if (st < 0 || (st = hmr_tracks_get(f, t->tracks, HMR_PEOPLE_CAP, people,
-					   &tracks, e)) < 0)
-		return st;
-	memset(t->id, 0, people * sizeof(*t->id));
-	memset(t->flags, 0, people * sizeof(*t->flags));
-	for (uint32_t i = 0; i < tracks; i++) {
-		t->id[t->tracks[i].person] = t->tracks[i].id;
-		t->flags[t->tracks[i].person] = t->tracks[i].flags;
-	}
-	for (uint32_t i = 0; i < people; i++) {
-		struct hmr_mot_row r = { .frame = (uint32_t)f->number };
-
-		r.id = o->tracks ? t->id[i] : t->serial++;
-		r.score = t->people[i].score;
-		memcpy(r.box, t->people[i].box, sizeof(r.box));
-		if ((o->tracks && !t->id[i]) ||
-		    ((t->flags[i] & HMR_TRACK_FILLED) && (o->no_filled || !o->tracks)))
-			continue;
-		if ((st = hmr_mot_add(m, &r, e)))
-			return st;
-	}
-	return HMR_OK;
-}
-
-static enum hmr_status
-read_segments(struct hmr_reader *r, struct hmr_mot *m, const struct options *o,
-	      struct tables *t, struct hmr_err *e)
-{
-	const struct hmr_frame *f;
-	struct hmr_head *h;
-	enum hmr_status st;
-
-	while (!(st = hmr_reader_head(r, &h, e))) {
-		hmr_head_free(h);
-		while (!(st = hmr_reader_next(r, &f, e)))
-			if ((st = add_frame(m, f, o, t, e)))
-				return st;
-		if (st != HMR_EOF)
-			return st;
-	}
-	return st == HMR_EOF ? HMR_OK : st;
-}
-
 static enum hmr_status
 read_stream(struct hmr_mot *m, const struct options *o, struct hmr_err *e)
 {
-	const char *name = o->in ? o->in : "standard input";
-	struct tables *t = calloc(1, sizeof(*t));
+	const struct hmr_eval_boxes of = { o->tracks, o->no_filled };
 	int fd = hmr_open_in(o->in);
-	struct hmr_reader *r;
 	enum hmr_status st;
 
-	if (!t)
-		return hmr_fail(e, HMR_E_NOMEM, "%s", name);
-	if (!(st = hmr_reader_new(&r, fd, name, 0, e)))
-		st = read_segments(r, m, o, t, e);
-	hmr_reader_free(r);
-	free(t);
+	st = hmr_eval_read_boxes(m, fd, o->in ? o->in : "standard input", &of, e);
 	if (fd > 2)
 		close(fd);
 	return st;
@@ -168,104 +97,6 @@ sieve(struct hmr_mot *m, const struct options *o, bool truth)
 		m->row[k++] = m->row[i];
 	}
 	m->n = k;
-}
-
-/* ---- writing ---- */
-
-struct column {
-	const char *name, *text;	/* in JSON, and in the table */
-	double value;
-	bool count;			/* a whole number; else a share */
-};
-
-static void
-print_text(FILE *out, const struct column *c, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%*s", i ? " " : "", c[i].count ? 7 : 6, c[i].text);
-	fputc('\n', out);
-	for (size_t i = 0; i < n; i++) {
-		if (c[i].count)
-			fprintf(out, "%s%7.0f", i ? " " : "", c[i].value);
-		else
-			fprintf(out, "%s%6.1f", i ? " " : "", 100 * c[i].value);
-	}
-	fputc('\n', out);
-}
-
-static void
-print_json(FILE *out, const struct column *c, size_t n, double iou)
-{
-	fprintf(out, "{\"iou\":%.6g", iou);
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, c[i].count ? ",\"%s\":%.0f" : ",\"%s\":%.6f", c[i].name,
-			c[i].value);
-	fputs("}\n", out);
-}
-
-static void
-print_tracks(FILE *out, const struct hmr_score *s, const struct options *o)
-{
-	const struct column all[] = {
-		{ "hota", "HOTA", s->hota, false },
-		{ "deta", "DetA", s->deta, false },
-		{ "assa", "AssA", s->assa, false },
-		{ "detre", "DetRe", s->detre, false },
-		{ "detpr", "DetPr", s->detpr, false },
-		{ "assre", "AssRe", s->assre, false },
-		{ "asspr", "AssPr", s->asspr, false },
-		{ "loca", "LocA", s->loca, false },
-		{ "idf1", "IDF1", s->idf1, false },
-		{ "idp", "IDP", s->idp, false },
-		{ "idr", "IDR", s->idr, false },
-		{ "recall", "Rcll", s->recall, false },
-		{ "precision", "Prcn", s->precision, false },
-		{ "mota", "MOTA", s->mota, false },
-		{ "motp", "MOTP", s->motp, false },
-		{ "objects", "GT", (double)s->objects, true },
-		{ "mostly_tracked", "MT", (double)s->mostly_tracked, true },
-		{ "partly_tracked", "PT", (double)s->partly_tracked, true },
-		{ "mostly_lost", "ML", (double)s->mostly_lost, true },
-		{ "false_positives", "FP", (double)s->fp, true },
-		{ "misses", "FN", (double)s->fn, true },
-		{ "switches", "IDs", (double)s->switches, true },
-		{ "fragments", "FM", (double)s->fragments, true },
-		{ "frames", "frames", (double)s->frames, true },
-		{ "tracks", "tracks", (double)s->tracks, true },
-		{ "truth", "truth", (double)s->truth, true },
-		{ "boxes", "boxes", (double)s->boxes, true },
-	};
-	const size_t n = sizeof(all) / sizeof(all[0]);
-
-	if (o->json) {
-		print_json(out, all, n, o->iou);
-		return;
-	}
-	print_text(out, all, 8);
-	print_text(out, all + 8, 7);
-	print_text(out, all + 15, n - 15);
-}
-
-static void
-print_boxes(FILE *out, const struct hmr_score *s, const struct options *o)
-{
-	const struct column all[] = {
-		{ "recall", "Rcll", s->recall, false },
-		{ "precision", "Prcn", s->precision, false },
-		{ "f1", "F1", s->tp ? 2.0 * (double)s->tp /
-			(double)(s->truth + s->boxes) : 0, false },
-		{ "mean_iou", "IoU", s->motp, false },
-		{ "matches", "TP", (double)s->tp, true },
-		{ "false_positives", "FP", (double)s->fp, true },
-		{ "misses", "FN", (double)s->fn, true },
-		{ "frames", "frames", (double)s->frames, true },
-	};
-	const size_t n = sizeof(all) / sizeof(all[0]);
-
-	if (o->json)
-		print_json(out, all, n, o->iou);
-	else
-		print_text(out, all, n);
 }
 
 /* ---- bodies ---- */
@@ -365,6 +196,8 @@ parse_operands(int argc, char **argv, struct options *o)
 		hmr_usage_die("--truth FILE is needed");
 	o->in = argc - optind > 1 && strcmp(argv[optind + 1], "-") ?
 		argv[optind + 1] : NULL;
+	hmr_check_same(o->in, o->out);
+	hmr_check_same(o->truth, o->out);
 	if (!o->tracks && !o->bodies && o->score < 0)
 		o->score = 0.5;
 }
@@ -468,9 +301,9 @@ main(int argc, char **argv)
 		(o.json ? hmr_eval_print_json : hmr_eval_print_text)(out, &b, o.set,
 								      o.each);
 	else if (o.tracks)
-		print_tracks(out, &s, &o);
+		hmr_eval_print_tracks(out, &s, o.iou, o.json);
 	else
-		print_boxes(out, &s, &o);
+		hmr_eval_print_boxes(out, &s, o.iou, o.json);
 	if (ferror(out) || fclose(out))
 		hmr_die(HMR_EXIT_FAIL, "%s: cannot write", o.out ? o.out : "standard output");
 	hmr_mot_release(&truth);

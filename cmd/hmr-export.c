@@ -7,7 +7,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "export/export.h"
@@ -181,8 +180,6 @@ check(const struct export *s, const struct hmr_filter_options *fo)
 {
 	bool to_stdout = !s->o.path || !strcmp(s->o.path, "-");
 
-	struct stat a, b;
-
 	if (!s->format)
 		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4, obj, ply or png");
 	if (to_stdout && !s->format->to_stdout)
@@ -193,10 +190,7 @@ check(const struct export *s, const struct hmr_filter_options *fo)
 		hmr_usage_die("--fields and --all are for jsonl and csv");
 	if ((s->o.axes || s->o.body || s->o.surface) && !s->format->meshes)
 		hmr_usage_die("--axes, --surface and -m are for obj and ply");
-	/* Opening the output would cut the input. */
-	if (!to_stdout && fo->in && !stat(fo->in, &a) && !stat(s->o.path, &b) &&
-	    S_ISREG(b.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-		hmr_usage_die("%s: input and output are the same file", s->o.path);
+	hmr_check_same(fo->in, s->o.path);
 	if ((!fo->in || !strcmp(fo->in, "-")) && isatty(0))
 		hmr_usage_die("standard input is a terminal; give a file or a pipe");
 }

@@ -4,7 +4,6 @@
  * frames (--frames); copies all that is whole out of a damaged one (--salvage).
  * Memory: one frame; identities are counted in a fixed bitmap of 2^20.
  */
-#include <cjson/cJSON.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +12,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/num.h"
+#include "info.h"
 #include "prog.h"
-#include "stream/record.h"
 #include "stream/salvage.h"
 #include "stream/tables.h"
 
@@ -34,39 +32,21 @@ static const char help[] =
 	"      --salvage           write all that is whole as a new stream\n"
 	"      --verify            decode every section, not only its checksum\n";
 
-#define ID_CAP (1u << 20)
-
-struct segment {
-	uint64_t frames, first, last, bytes[HMR_SECTIONS_MAX], count[HMR_SECTIONS_MAX];
-	uint32_t tag[HMR_SECTIONS_MAX], n_tags;
-	int64_t pts_first, pts_last;
-	uint64_t people, bodies, tracks, people_max, ids;
-	uint8_t seen[ID_CAP / 8];
-};
-
 static struct info {
 	bool frames, json, salvage, verify;
 	uint64_t max_frame;
 	const char *in, *out;
 	FILE *f;
-	struct segment seg;
+	struct info_segment seg;
 	struct hmr_person people[HMR_PEOPLE_CAP];
 	struct hmr_track_row tracks[HMR_PEOPLE_CAP];
 	struct hmr_body_row bodies[HMR_PEOPLE_CAP];
 	struct hmr_landmark_row marks[HMR_PEOPLE_CAP];
 } info;
 
-static double
-seconds(const struct hmr_head *h, int64_t pts)
-{
-	const struct hmr_head_info *i = hmr_head_info(h);
-
-	return (double)pts * i->tb_num / i->tb_den;
-}
-
 /* Sections by tag, in the order they first came. */
 static void
-count_section(struct segment *g, const struct hmr_section *s)
+count_section(struct info_segment *g, const struct hmr_section *s)
 {
 	uint32_t k = 0;
 
@@ -91,8 +71,7 @@ none(enum hmr_status st)
 
 /* Decodes what the summary needs; with --verify everything. */
 static enum hmr_status
-look(const struct hmr_frame *f, uint32_t *people, uint32_t *bodies,
-     uint32_t *tracks, struct hmr_err *e)
+look(const struct hmr_frame *f, struct info_rows *rows, struct hmr_err *e)
 {
 	struct hmr_image im;
 	struct hmr_camera_row cam;
@@ -101,15 +80,18 @@ look(const struct hmr_frame *f, uint32_t *people, uint32_t *bodies,
 	const uint8_t *p;
 	size_t n;
 
-	if ((st = none(hmr_people_get(f, info.people, HMR_PEOPLE_CAP, people, e))) ||
-	    (st = none(hmr_tracks_get(f, info.tracks, HMR_PEOPLE_CAP, *people, tracks, e))) ||
-	    (st = none(hmr_bodies_get(f, info.bodies, HMR_PEOPLE_CAP, *people, bodies, e))))
+	if ((st = none(hmr_people_get(f, info.people, HMR_PEOPLE_CAP, &rows->people, e))) ||
+	    (st = none(hmr_tracks_get(f, info.tracks, HMR_PEOPLE_CAP, rows->people,
+				      &rows->tracks, e))) ||
+	    (st = none(hmr_bodies_get(f, info.bodies, HMR_PEOPLE_CAP, rows->people,
+				      &rows->bodies, e))))
 		return st;
 	if (!info.verify)
 		return HMR_OK;
 	if ((st = none(hmr_image_get(f, &im, e))) ||
 	    (st = none(hmr_camera_get(f, &cam, e))) ||
-	    (st = none(hmr_landmarks_get(f, info.marks, HMR_PEOPLE_CAP, *people, &marks, e))))
+	    (st = none(hmr_landmarks_get(f, info.marks, HMR_PEOPLE_CAP, rows->people,
+					 &marks, e))))
 		return st;
 	for (uint32_t i = 0; i < f->n; i++)
 		if ((st = hmr_frame_get(f, f->section[i].tag, &p, &n, e)))
@@ -118,10 +100,9 @@ look(const struct hmr_frame *f, uint32_t *people, uint32_t *bodies,
 }
 
 static void
-count_frame(const struct hmr_frame *f, uint32_t people, uint32_t bodies,
-	    uint32_t tracks)
+count_frame(const struct hmr_frame *f, const struct info_rows *rows)
 {
-	struct segment *g = &info.seg;
+	struct info_segment *g = &info.seg;
 
 	if (!g->frames) {
 		g->first = f->number;
@@ -130,142 +111,20 @@ count_frame(const struct hmr_frame *f, uint32_t people, uint32_t bodies,
 	g->frames++;
 	g->last = f->number;
 	g->pts_last = f->pts;
-	g->people += people;
-	g->bodies += bodies;
-	g->tracks += tracks;
-	if (people > g->people_max)
-		g->people_max = people;
+	g->people += rows->people;
+	g->bodies += rows->bodies;
+	g->tracks += rows->tracks;
+	if (rows->people > g->people_max)
+		g->people_max = rows->people;
 	for (uint32_t i = 0; i < f->n; i++)
 		count_section(g, &f->section[i]);
-	for (uint32_t i = 0; i < tracks; i++) {
-		uint32_t id = info.tracks[i].id % ID_CAP;
+	for (uint32_t i = 0; i < rows->tracks; i++) {
+		uint32_t id = info.tracks[i].id % INFO_ID_CAP;
 		uint8_t bit = (uint8_t)(1u << (id & 7));
 
 		g->ids += !(g->seen[id / 8] & bit);
 		g->seen[id / 8] |= bit;
 	}
-}
-
-static void
-print_frame(const struct hmr_head *h, const struct hmr_frame *f, uint32_t people,
-	    uint32_t bodies, uint32_t tracks)
-{
-	char tag[5];
-
-	if (info.json)
-		fprintf(info.f, "{\"frame\":%" PRIu64 ",\"pts\":%" PRId64 ",\"time\":%.6f,"
-			"\"width\":%u,\"height\":%u,\"people\":%u,\"bodies\":%u,"
-			"\"tracks\":%u,\"sections\":[", f->number, f->pts,
-			seconds(h, f->pts), f->width, f->height, people, bodies, tracks);
-	else
-		fprintf(info.f, "%8" PRIu64 " %12" PRId64 " %12.6f %5ux%-5u %6u %6u %6u  ",
-			f->number, f->pts, seconds(h, f->pts), f->width, f->height,
-			people, bodies, tracks);
-	for (uint32_t i = 0; i < f->n; i++) {
-		const char *sep = i ? "," : "";
-
-		hmr_tag_text(f->section[i].tag, tag);
-		if (info.json)
-			fprintf(info.f, "%s{\"tag\":\"%s\",\"bytes\":%" PRIu64 "}", sep,
-				tag, f->section[i].stored);
-		else
-			fprintf(info.f, "%s%s:%" PRIu64, sep, tag, f->section[i].stored);
-	}
-	fputs(info.json ? "]}\n" : "\n", info.f);
-}
-
-static void
-print_stages(const struct hmr_head *h)
-{
-	const cJSON *stages = cJSON_GetObjectItemCaseSensitive(
-		hmr_head_object((struct hmr_head *)(uintptr_t)h), "stages");
-	static const char *const keys[] = { "model", "decoder", "backend", "precision", "body" };
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, stages) {
-		const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(s, "name"));
-		const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(s, "version"));
-
-		fprintf(info.f, "  stage     %s %s", name ? name : "?",
-			version ? version : "?");
-		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
-			const char *v = cJSON_GetStringValue(cJSON_GetObjectItem(s, keys[k]));
-
-			if (v)
-				fprintf(info.f, ", %s %s", keys[k], v);
-		}
-		fputc('\n', info.f);
-	}
-}
-
-static void
-print_text(const struct hmr_head *h, const struct hmr_end *end, enum hmr_status st)
-{
-	const struct hmr_head_info *i = hmr_head_info(h);
-	const struct segment *g = &info.seg;
-	char tag[5];
-
-	fprintf(info.f, "segment\n  source    %s\n  size      %ux%u\n", i->source,
-		i->width, i->height);
-	fprintf(info.f, "  rate      %d/%d frames a second, time base %d/%d s\n",
-		i->rate_num, i->rate_den, i->tb_num, i->tb_den);
-	print_stages(h);
-	fprintf(info.f, "  frames    %" PRIu64, g->frames);
-	if (g->frames)
-		fprintf(info.f, ", number %" PRIu64 " to %" PRIu64 ", %.3f to %.3f s",
-			g->first, g->last, seconds(h, g->pts_first),
-			seconds(h, g->pts_last));
-	fputc('\n', info.f);
-	for (uint32_t k = 0; k < g->n_tags; k++)
-		fprintf(info.f, "  section   %s in %" PRIu64 " frames, %" PRIu64 " bytes\n",
-			hmr_tag_text(g->tag[k], tag), g->count[k], g->bytes[k]);
-	fprintf(info.f, "  people    %" PRIu64 ", at most %" PRIu64 " in a frame; %" PRIu64
-		" bodies; %" PRIu64 " identities\n", g->people, g->people_max, g->bodies,
-		g->ids);
-	if (st == HMR_EOF)
-		fprintf(info.f, "  end       complete\n");
-	else if (st == HMR_E_UPSTREAM)
-		fprintf(info.f, "  end       failed: %s: %s\n", end->stage, end->message);
-	else
-		fprintf(info.f, "  end       missing\n");
-}
-
-static void
-print_json(struct hmr_head *h, const struct hmr_end *end, enum hmr_status st)
-{
-	const struct segment *g = &info.seg;
-	cJSON *o = cJSON_CreateObject(), *s;
-	char tag[5], *text;
-
-	cJSON_AddItemReferenceToObject(o, "header", hmr_head_object(h));
-	cJSON_AddNumberToObject(o, "frames", (double)g->frames);
-	if (g->frames) {
-		cJSON_AddNumberToObject(o, "frame_first", (double)g->first);
-		cJSON_AddNumberToObject(o, "frame_last", (double)g->last);
-		cJSON_AddNumberToObject(o, "time_first", seconds(h, g->pts_first));
-		cJSON_AddNumberToObject(o, "time_last", seconds(h, g->pts_last));
-	}
-	s = cJSON_AddObjectToObject(o, "sections");
-	for (uint32_t k = 0; k < g->n_tags; k++) {
-		cJSON *x = cJSON_AddObjectToObject(s, hmr_tag_text(g->tag[k], tag));
-
-		cJSON_AddNumberToObject(x, "frames", (double)g->count[k]);
-		cJSON_AddNumberToObject(x, "bytes", (double)g->bytes[k]);
-	}
-	cJSON_AddNumberToObject(o, "people", (double)g->people);
-	cJSON_AddNumberToObject(o, "people_max", (double)g->people_max);
-	cJSON_AddNumberToObject(o, "bodies", (double)g->bodies);
-	cJSON_AddNumberToObject(o, "identities", (double)g->ids);
-	cJSON_AddStringToObject(o, "status", st == HMR_EOF ? "complete" :
-				st == HMR_E_UPSTREAM ? "failed" : "broken");
-	if (st == HMR_E_UPSTREAM) {
-		cJSON_AddStringToObject(o, "stage", end->stage);
-		cJSON_AddStringToObject(o, "message", end->message);
-	}
-	if ((text = cJSON_PrintUnformatted(o)))
-		fprintf(info.f, "%s\n", text);
-	cJSON_free(text);
-	cJSON_Delete(o);
 }
 
 static enum hmr_status
@@ -279,22 +138,22 @@ segment(struct hmr_reader *r, const char *name, struct hmr_head *h, struct hmr_e
 		fprintf(info.f, "%8s %12s %12s %11s %6s %6s %6s  %s\n", "frame", "pts",
 			"seconds", "size", "people", "bodies", "tracks", "sections");
 	while (!(st = hmr_reader_next(r, &f, e))) {
-		uint32_t people, bodies, tracks;
+		struct info_rows n;
 
-		if ((st = look(f, &people, &bodies, &tracks, e))) {
+		if ((st = look(f, &n, e))) {
 			hmr_fail_in(e, st, "%s: frame %" PRIu64, name, f->number);
 			break;
 		}
-		count_frame(f, people, bodies, tracks);
+		count_frame(f, &n);
 		if (info.frames)
-			print_frame(h, f, people, bodies, tracks);
+			info_print_frame(info.f, h, f, &n, info.json);
 	}
 	if (info.frames)
 		return st;
 	if (info.json)
-		print_json(h, hmr_reader_end(r), st);
+		info_print_json(info.f, h, &info.seg, hmr_reader_end(r), st);
 	else
-		print_text(h, hmr_reader_end(r), st);
+		info_print_text(info.f, h, &info.seg, hmr_reader_end(r), st);
 	return st;
 }
 
@@ -395,6 +254,7 @@ options(int argc, char **argv)
 		info.in = argv[optind];
 	if (info.salvage && (info.frames || info.json || info.verify))
 		hmr_usage_die("--salvage goes with no other mode");
+	hmr_check_same(info.in, info.out);
 }
 
 int

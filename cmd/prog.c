@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -341,6 +342,17 @@ hmr_open_out(const char *path)
 	if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
 		hmr_die(HMR_EXIT_FAIL, "%s: %s", path, strerror(errno));
 	return fd;
+}
+
+void
+hmr_check_same(const char *in, const char *out)
+{
+	struct stat a, b;
+
+	if (in && out && strcmp(in, "-") && strcmp(out, "-") && !stat(in, &a) &&
+	    !stat(out, &b) && S_ISREG(b.st_mode) && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino)
+		hmr_die(HMR_EXIT_USAGE, "%s: input and output are the same file", out);
 }
 
 void

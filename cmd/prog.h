@@ -70,6 +70,9 @@ bool hmr_common_opt(int c, const char *help);
 int hmr_open_in(const char *path);
 int hmr_open_out(const char *path);
 void hmr_close_out(int fd, const char *path);	/* checked; exits 1 */
+/* Exits 2 where out is the file in: opening it would cut what is to be read. Either
+ * may be NULL or "-". */
+void hmr_check_same(const char *in, const char *out);
 
 /* Peak resident memory of this process in KiB. */
 long hmr_peak_kib(void);

@@ -101,6 +101,9 @@ hmr-assoc --stream -q -o "$T/r.hmr" "$T/r.jsonl"
 expect 0 "a stream" hmr-eval --truth "$T/gt.txt" detections "$T/r.hmr"
 expect 0 "-o" hmr-eval -o "$T/file" --truth "$T/gt.txt" tracks "$T/r.jsonl"
 same "$T/file" "$T/lines" "-o writes the same"
+cp "$T/gt.txt" "$T/own.txt"
+fails 2 "-o onto the truth" hmr-eval -o "$T/own.txt" --truth "$T/own.txt" tracks "$T/r.jsonl"
+same "$T/own.txt" "$T/gt.txt" "leaves it as it was"
 
 # --- bodies -------------------------------------------------------------------
 # Turned people: one as in the truth, one whose knee is bent otherwise.

@@ -50,6 +50,11 @@ is "$got $(grep -c '^  frames    1,' "$T/out") $(grep -c 'salvaged' "$T/out")" "
 	"two whole segments, one that says so"
 expect 0 "salvage of a sound stream" hmr-info --salvage -o "$T/saved.hmr" "$T/two.hmr"
 same "$T/saved.hmr" "$T/two.hmr" "changes nothing"
+cp "$T/two.hmr" "$T/own.hmr"
+for mode in --salvage --verify; do
+	fails 2 "$mode onto the file that it reads" hmr-info $mode -o "$T/own.hmr" "$T/own.hmr"
+	same "$T/own.hmr" "$T/two.hmr" "leaves the file as it was"
+done
 fails 3 "salvage of something else" hmr-info --salvage -o "$T/saved.hmr" "$ROOT/LICENSE"
 
 fails 1 "no such file" hmr-info "$T/nowhere"
