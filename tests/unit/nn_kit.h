@@ -1,92 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Graphs made node by node in a test, written, opened and run on one backend or on
- * two to compare them: what test_nn_ops.c and test_nn_forms.c share. Include it
- * after cmocka.h.
+ * Running the models of kit.h on one backend, or on two to compare them: what
+ * test_nn_ops.c and test_nn_forms.c share.
  */
 #ifndef HMR_NN_KIT_H
 #define HMR_NN_KIT_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "../kit.h"
 
-#include "import/build.h"
-#include "nn/backend.h"
-
-static uint32_t seed = 1;
-
-static float
-next(void)
+static inline void
+start(struct kit *k, uint32_t rank, int64_t n, int64_t h, int64_t w, int64_t c)
 {
-	seed = seed * 1664525u + 1013904223u;
-	return (float)(seed >> 8) / 8388608.0f - 1;
+	kit_start(k, (struct hmr_dims){ rank, { n, h, w, c } });
 }
 
-struct kit {
-	struct hmr_build b;
-	uint32_t in, last;
-	char path[64];
-};
-
-static void
-kit_start(struct kit *k, uint32_t rank, int64_t n, int64_t h, int64_t w, int64_t c)
-{
-	struct hmr_dims d = { rank, { n, h, w, c } };
-	uint32_t any[HMR_DIMS_MAX] = { 1, 1, 1, 1, 1, 1 };
-
-	assert_int_equal(hmr_build_init(&k->b, NULL), 0);
-	assert_int_equal(hmr_build_input(&k->b, "x", &d, any, &k->in, NULL), 0);
-	k->last = k->in;
-}
-
-static uint32_t
+/* v NULL: random. */
+static inline uint32_t
 constant(struct kit *k, uint32_t rank, int64_t a, int64_t b, int64_t c, int64_t d,
 	 const float *v)
 {
-	struct hmr_dims dims = { rank, { a, b, c, d } };
-	size_t n = hmr_dims_total(&dims);
-	float *p = malloc(n * sizeof(*p));
-	uint32_t value;
-
-	for (size_t i = 0; i < n; i++)
-		p[i] = v ? v[i] : next() * .3f;
-	assert_int_equal(hmr_build_const(&k->b, "c", HMR_DTYPE_F32, &dims, p, &value, NULL), 0);
-	return value;
+	return kit_const(k, (struct hmr_dims){ rank, { a, b, c, d } }, v, .3f);
 }
 
-static uint32_t
+static inline uint32_t
 node(struct kit *k, struct hmr_node n, uint32_t n_in, const uint32_t *in)
 {
-	uint32_t out[HMR_NODE_LIST_MAX];
-	struct hmr_err e = { 0 };
-
-	n.in = in;
-	n.n_in = n_in;
-	n.n_out = n.n_out ? n.n_out : 1;
-	n.group = n.group ? n.group : 1;
-	if (hmr_build_node(&k->b, hmr_op_name(n.op), &n, out, &e))
-		fail_msg("%s", e.msg);
-	return k->last = out[0];
-}
-
-static struct hmr_model *
-kit_model(struct kit *k)
-{
-	struct hmr_build_about a = { "test", "network", NULL, NULL };
-	struct hmr_model *m;
-	struct hmr_err e = { 0 };
-
-	assert_int_equal(hmr_build_output(&k->b, "y", k->last, NULL), 0);
-	hmr_build_simplify(&k->b);
-	snprintf(k->path, sizeof(k->path), "/tmp/hmr-test-ops.%ld", (long)getpid());
-	assert_int_equal(hmr_build_write(&k->b, k->path, &a, NULL), 0);
-	if (hmr_model_open(&m, k->path, &e))
-		fail_msg("%s", e.msg);
-	unlink(k->path);
-	hmr_build_release(&k->b);
-	return m;
+	return kit_node(k, n, n_in, in);
 }
 
 static struct hmr_net *
@@ -111,11 +50,11 @@ run(const struct hmr_model *m, const char *device, unsigned threads,
 	struct hmr_dims d;
 	float *in = hmr_net_input(n, "x", &d), *copy;
 	size_t total = hmr_dims_total(&d);
+	uint32_t seed = 77;
 	const float *y;
 
-	seed = 77;
 	for (size_t i = 0; i < total; i++)
-		in[i] = x ? x[i] : next() * 2;
+		in[i] = x ? x[i] : kit_next(&seed) * 2;
 	assert_int_equal(hmr_net_run(n, 0, NULL), 0);
 	assert_int_equal(hmr_net_run(n, 0, NULL), 0);	/* a run leaves its input */
 	y = hmr_net_output(n, "y", &d);
@@ -135,16 +74,12 @@ compare(const struct hmr_model *m, const char *what, double limit)
 			size_t n, n2;
 			float *a = run(m, "ref", 1, batch, NULL, &n);
 			float *b = run(m, "cpu", threads, batch, NULL, &n2);
-			double err = 0, power = 1e-30;
+			double err = kit_error(a, b, n);
 
 			assert_int_equal(n, n2);
-			for (size_t i = 0; i < n; i++) {
-				err += (double)(a[i] - b[i]) * (double)(a[i] - b[i]);
-				power += (double)a[i] * (double)a[i];
-			}
-			if (!(err / power < limit))
+			if (!(err * err < limit))
 				fail_msg("%s, batch %u, %u threads: error %g", what, batch,
-					 threads, err / power);
+					 threads, err * err);
 			free(a);
 			free(b);
 		}

@@ -43,8 +43,8 @@ test_broadcast(void **state)
 				uint32_t in[2];
 				struct kit k;
 
-				kit_start(&k, 4, 1, 13, 17, 24);
-				seed = 5;
+				start(&k, 4, 1, 13, 17, 24);
+				k.seed = 5;
 				in[first] = k.in;
 				in[1 - first] = constant(&k, 4, shape[s][0], shape[s][1],
 							 shape[s][2], shape[s][3], NULL);
@@ -65,7 +65,7 @@ test_gate(void **state)
 		uint32_t in[2];
 		struct kit k;
 
-		kit_start(&k, 4, 1, 24, 40, c);
+		start(&k, 4, 1, 24, 40, c);
 		in[0] = k.in;
 		in[1] = node(&k, (struct hmr_node){ .op = HMR_OP_REDUCE_MEAN, .list = yx,
 			.n_list = 2, .act = HMR_ACT_SIGMOID }, 1, &k.in);
@@ -86,7 +86,7 @@ test_acts(void **state)
 		uint32_t v;
 		struct kit k;
 
-		kit_start(&k, 4, 1, 9, 11, 24);
+		start(&k, 4, 1, 9, 11, 24);
 		v = k.in;
 		if (a == HMR_ACT_LOG || a == HMR_ACT_SQRT)	/* of what is positive */
 			v = node(&k, (struct hmr_node){ .op = HMR_OP_ACT, .act = HMR_ACT_EXP }, 1, &v);
@@ -110,7 +110,7 @@ test_fused_acts(void **state)
 		if (a == HMR_ACT_LOG || a == HMR_ACT_SQRT ||
 		    (a >= HMR_ACT_FLOOR && a <= HMR_ACT_TRUNC))
 			continue;
-		kit_start(&k, 4, 1, 9, 11, 16);
+		start(&k, 4, 1, 9, 11, 16);
 		in[0] = k.in;
 		in[1] = constant(&k, 4, 24, 16, 3, 3, NULL);
 		in[2] = constant(&k, 1, 24, 0, 0, 0, NULL);
@@ -133,7 +133,7 @@ test_reduce(void **state)
 				uint32_t in[3];
 				struct kit k;
 
-				kit_start(&k, 4, 1, 23, 17, 70);
+				start(&k, 4, 1, 23, 17, 70);
 				in[0] = k.in;
 				in[1] = constant(&k, 1, 70, 0, 0, 0, NULL);
 				in[2] = constant(&k, 1, 70, 0, 0, 0, NULL);
@@ -154,10 +154,10 @@ test_axis(void **state)
 	for (int32_t axis = 1; axis < 4; axis++) {
 		struct kit k;
 
-		kit_start(&k, 4, 1, 9, 30, 67);
+		start(&k, 4, 1, 9, 30, 67);
 		node(&k, (struct hmr_node){ .op = HMR_OP_SOFTMAX, .axis = axis }, 1, &k.in);
 		finish(&k, "softmax", axis);
-		kit_start(&k, 4, 1, 9, 30, 67);
+		start(&k, 4, 1, 9, 30, 67);
 		node(&k, (struct hmr_node){ .op = HMR_OP_TOP_K, .axis = axis, .list = best,
 			.n_list = 1, .n_out = 2 }, 1, &k.in);
 		finish(&k, "top_k", axis);
@@ -180,7 +180,7 @@ test_slices(void **state)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
 		struct kit k;
 
-		kit_start(&k, 4, 1, 14, 18, 24);
+		start(&k, 4, 1, 14, 18, 24);
 		node(&k, (struct hmr_node){ .op = HMR_OP_SLICE, .list = ranges[i], .n_list = 12 }, 1, &k.in);
 		finish(&k, "slice", (int)i);
 	}
@@ -199,7 +199,7 @@ test_orders(void **state)
 		uint32_t v;
 		struct kit k;
 
-		kit_start(&k, 4, 1, 13, 18, 58);
+		start(&k, 4, 1, 13, 18, 58);
 		v = node(&k, (struct hmr_node){ .op = HMR_OP_RESHAPE, .list = cut, .n_list = 5 }, 1, &k.in);
 		node(&k, (struct hmr_node){ .op = HMR_OP_TRANSPOSE, .list = order[i], .n_list = 5 }, 1, &v);
 		finish(&k, "order", (int)i);
@@ -223,7 +223,7 @@ test_windows(void **state)
 		for (int64_t c = 8; c <= 40; c += 16) {
 			struct kit k;
 
-			kit_start(&k, 4, 1, 15, 14, c);
+			start(&k, 4, 1, 15, 14, c);
 			node(&k, pool[i], 1, &k.in);
 			finish(&k, "pool", (int)i);
 		}
@@ -232,7 +232,7 @@ test_windows(void **state)
 			uint32_t in[3];
 			struct kit k;
 
-			kit_start(&k, 4, 1, 7, 6, 16);
+			start(&k, 4, 1, 7, 6, 16);
 			in[0] = k.in;
 			in[1] = constant(&k, 4, 24, 16 / group, 4, 3, NULL);
 			in[2] = constant(&k, 1, 24, 0, 0, 0, NULL);
@@ -255,7 +255,7 @@ test_resize(void **state)
 			for (int t = 0; t < HMR_TAKE_COUNT; t++) {
 				struct kit k;
 
-				kit_start(&k, 4, 1, 8, 10, 19);
+				start(&k, 4, 1, 8, 10, 19);
 				node(&k, (struct hmr_node){ .op = HMR_OP_RESIZE, .list = scale[s],
 					.n_list = 4, .coords = (enum hmr_coords)c,
 					.take = (enum hmr_take)t }, 1, &k.in);
@@ -274,7 +274,7 @@ test_products(void **state)
 		uint32_t in[3], v;
 		struct kit k;
 
-		kit_start(&k, 4, 1, 5, 7, 24);
+		start(&k, 4, 1, 5, 7, 24);
 		v = in[0] = node(&k, (struct hmr_node){ .op = HMR_OP_RESHAPE, .list = flat,
 			.n_list = 3 }, 1, &k.in);
 		in[1] = form == 0 ? constant(&k, 2, 24, 40, 0, 0, NULL) :
@@ -297,22 +297,22 @@ test_picks(void **state)
 	struct kit k;
 
 	(void)state;
-	kit_start(&k, 4, 1, 5, 7, 9);
+	start(&k, 4, 1, 5, 7, 9);
 	in[0] = k.in;
 	in[1] = constant(&k, 1, 4, 0, 0, 0, at);
 	node(&k, (struct hmr_node){ .op = HMR_OP_GATHER, .axis = 2 }, 2, in);
 	finish(&k, "gather", 0);
-	kit_start(&k, 4, 1, 5, 7, 9);
+	start(&k, 4, 1, 5, 7, 9);
 	node(&k, (struct hmr_node){ .op = HMR_OP_TILE, .list = twice, .n_list = 4 }, 1, &k.in);
 	finish(&k, "tile", 0);
-	kit_start(&k, 4, 1, 5, 7, 9);
+	start(&k, 4, 1, 5, 7, 9);
 	in[0] = k.in;
 	in[1] = constant(&k, 1, 9, 0, 0, 0, NULL);
 	in[0] = node(&k, (struct hmr_node){ .op = HMR_OP_LESS }, 2, in);
 	in[2] = k.in;
 	node(&k, (struct hmr_node){ .op = HMR_OP_WHERE }, 3, in);
 	finish(&k, "where", 0);
-	kit_start(&k, 4, 1, 5, 7, 9);
+	start(&k, 4, 1, 5, 7, 9);
 	node(&k, (struct hmr_node){ .op = HMR_OP_ARG_MAX, .axis = 3 }, 1, &k.in);
 	finish(&k, "arg_max", 0);
 }

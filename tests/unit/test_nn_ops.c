@@ -59,7 +59,7 @@ test_same(void **state)
 	struct kit k;
 
 	(void)state;
-	kit_start(&k, 4, 1, 4, 4, 1);
+	start(&k, 4, 1, 4, 4, 1);
 	in[0] = k.in;
 	in[1] = constant(&k, 4, 1, 1, 3, 3, w);
 	node(&k, (struct hmr_node){ .op = HMR_OP_CONV, .stride = { 2, 2 }, .same = true }, 2, in);
@@ -77,10 +77,10 @@ test_resize(void **state)
 	struct kit k;
 
 	(void)state;
-	kit_start(&k, 4, 1, 1, 2, 1);
+	start(&k, 4, 1, 1, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_RESIZE, .list = twice, .n_list = 4 }, 1, &k.in);
 	expect(&k, x, want, 8);
-	kit_start(&k, 4, 1, 2, 2, 1);
+	start(&k, 4, 1, 2, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_RESIZE, .list = half, .n_list = 4 }, 1, &k.in);
 	expect(&k, x4, (const float[]){ 4 }, 1);
 }
@@ -94,21 +94,21 @@ test_pool_and_acts(void **state)
 
 	(void)state;
 	/* padding never wins, even over negative values */
-	kit_start(&k, 4, 1, 2, 2, 1);
+	start(&k, 4, 1, 2, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_MAX_POOL, .kernel = { 3, 3 },
 		.stride = { 2, 2 }, .pad = { 1, 1, 1, 1 } }, 1, &k.in);
 	expect(&k, (const float[]){ -5, -2, -3, -7 }, (const float[]){ -2 }, 1);
-	kit_start(&k, 4, 1, 2, 2, 1);
+	start(&k, 4, 1, 2, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_ACT, .act = HMR_ACT_LEAKY, .alpha = .1f }, 1, &k.in);
 	expect(&k, x, (const float[]){ -.5f, -.2f, -.3f, 7 }, 4);
-	kit_start(&k, 4, 1, 2, 2, 1);
+	start(&k, 4, 1, 2, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_ACT, .act = HMR_ACT_RELU6 }, 1, &k.in);
 	expect(&k, x, (const float[]){ 0, 0, 0, 6 }, 4);
-	kit_start(&k, 4, 1, 2, 2, 1);
+	start(&k, 4, 1, 2, 2, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_ACT, .act = HMR_ACT_SIGMOID }, 1, &k.in);
 	expect(&k, (const float[]){ 0, 100, -100, 1 }, (const float[]){ .5f, 1, 0, .7310586f }, 4);
 	/* a channel of padding after the image's own */
-	kit_start(&k, 4, 1, 2, 1, 1);
+	start(&k, 4, 1, 2, 1, 1);
 	node(&k, (struct hmr_node){ .op = HMR_OP_PAD, .list = channels, .n_list = 8 }, 1, &k.in);
 	expect(&k, x, (const float[]){ -5, 0, -2, 0 }, 4);
 }
@@ -122,10 +122,10 @@ test_transpose(void **state)
 	uint32_t v;
 
 	(void)state;
-	kit_start(&k, 4, 1, 3, 1, 2);
+	start(&k, 4, 1, 3, 1, 2);
 	v = node(&k, (struct hmr_node){ .op = HMR_OP_TRANSPOSE, .list = perm, .n_list = 4 }, 1, &k.in);
 	expect(&k, x, (const float[]){ 1, 3, 5, 2, 4, 6 }, 6);
-	kit_start(&k, 4, 1, 3, 1, 2);
+	start(&k, 4, 1, 3, 1, 2);
 	v = node(&k, (struct hmr_node){ .op = HMR_OP_TRANSPOSE, .list = perm, .n_list = 4 }, 1, &k.in);
 	node(&k, (struct hmr_node){ .op = HMR_OP_TRANSPOSE, .list = back, .n_list = 4 }, 1, &v);
 	expect(&k, x, x, 6);
@@ -164,7 +164,7 @@ test_convs(void **state)
 		char what[64];
 		struct kit k;
 
-		kit_start(&k, 4, 1, c->h, c->w, c->ci);
+		start(&k, 4, 1, c->h, c->w, c->ci);
 		conv(&k, k.in, c->ci, c->co, c->k, c->n);
 		m = kit_model(&k);
 		snprintf(what, sizeof(what), "conv case %zu", i);
@@ -185,7 +185,7 @@ sum_case(int form)
 	uint32_t a, b, s[2];
 	struct kit k;
 
-	kit_start(&k, 4, 1, 7, 5, 16);
+	start(&k, 4, 1, 7, 5, 16);
 	a = conv(&k, k.in, 16, 16, 3, (struct hmr_node){ PAD_(1, 1) });
 	b = conv(&k, form == 5 ? k.in : a, 16, 16, 3, (struct hmr_node){ PAD_(1, 1), .group = 16 });
 	s[0] = conv(&k, b, 16, 16, 1, one);
@@ -222,7 +222,7 @@ loop_case(int which, int64_t channels)
 	char what[32];
 	struct kit k;
 
-	kit_start(&k, 4, 1, 34, 42, channels);
+	start(&k, 4, 1, 34, 42, channels);
 	if (which < 3) {
 		node(&k, (struct hmr_node){ .op = HMR_OP_RESIZE, .list = scale[which], .n_list = 4 }, 1, &k.in);
 	} else if (which == 3) {
