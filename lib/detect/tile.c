@@ -107,20 +107,42 @@ unite(struct hmr_tile_part *a, const struct hmr_tile_part *b, int axis)
 	a->c1 = a->c1 > b->c1 ? a->c1 : b->c1;
 }
 
-/* A joined part takes the place of the first and is tried again; each join leaves
- * one part fewer. Returns how many are left. */
+/* A part that goes on where x does, or x where it does: its place; `parts`: none. */
+static uint32_t
+neighbour(const struct hmr_tile_part *part, uint32_t parts, uint32_t x, int axis)
+{
+	uint32_t k = 0;
+
+	while (k < parts && (k == x || (!continues(&part[x], &part[k], axis) &&
+					!continues(&part[k], &part[x], axis))))
+		k++;
+	return k;
+}
+
+/* Nothing among the first i parts goes on in another. The next is held against all,
+ * again after each join; a join leaves one part fewer, so there are at most 2 parts
+ * such passes. Returns how many are left. */
 static uint32_t
 join_along(struct hmr_tile_part *part, uint32_t parts, int axis)
 {
-	for (uint32_t i = 0; i < parts; i++)
-		for (uint32_t k = 0; k < parts; k++) {
-			if (i == k || !continues(&part[i], &part[k], axis))
-				continue;
-			unite(&part[i], &part[k], axis);
-			part[k] = part[--parts];
-			i = UINT32_MAX;		/* from the start */
-			break;
+	for (uint32_t i = 0; i < parts; i++) {
+		uint32_t k;
+
+		while ((k = neighbour(part, parts, i, axis)) < parts) {
+			bool first = continues(&part[i], &part[k], axis);
+			struct hmr_tile_part whole = part[first ? i : k];
+
+			unite(&whole, &part[first ? k : i], axis);
+			if (k > i) {
+				part[i] = whole;
+				part[k] = part[--parts];
+			} else {	/* the last of the first takes its place */
+				part[k] = part[i - 1];
+				part[i] = part[--parts];
+				part[--i] = whole;
+			}
 		}
+	}
 	return parts;
 }
 

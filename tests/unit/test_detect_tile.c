@@ -131,12 +131,73 @@ test_join(void **state)
 	}
 }
 
+/* The first part fits the third only after the fourth has joined that. */
+static void
+test_join_later(void **state)
+{
+	struct hmr_tile_part p[] = {
+		part_of(0, 0, 4, 0.5f, 0, 0, 110, 50),
+		part_of(1, 0, 4, 0.6f, 0, 400, 110, 450),
+		part_of(0, 1, 5, 0.5f, 100, 0, 210, 29),
+		part_of(0, 2, 1, 0.5f, 200, 0, 260, 40),
+		part_of(1, 1, 1, 0.6f, 100, 400, 150, 450),
+	};
+	struct hmr_scored out[5];
+	uint32_t n = 0;
+
+	(void)state;
+	hmr_tile_join(p, 5, out, &n);
+	assert_int_equal(n, 2);
+	for (uint32_t i = 0; i < n; i++)
+		assert_float_equal(out[i].box[2], out[i].box[1] > 0 ? 150 : 260, 0);
+	assert_true(out[0].box[1] != out[1].box[1]);
+}
+
+/* 32 people over 16 tiles each, as many parts as there can be, in any order. */
+static void
+test_chains(void **state)
+{
+	static struct hmr_tile_part p[HMR_TILE_PARTS];
+	struct hmr_scored out[HMR_TILE_PARTS];
+	uint64_t seed = 3;
+
+	(void)state;
+	for (int turn = 0; turn < 20; turn++) {
+		uint32_t n = 0, seen = 0;
+
+		for (uint32_t i = 0; i < HMR_TILE_PARTS; i++) {
+			uint32_t c = i % 16, who = i / 16;
+			unsigned cut = (c > 0) | (c < 15) << 2;
+			float x = 100 * (float)c, y = 60 * (float)who;
+
+			p[i] = part_of(who / 2, c, cut, 0.5f, x - 10, y, x + 110, y + 50);
+		}
+		for (uint32_t i = HMR_TILE_PARTS - 1; i > 0; i--) {
+			uint32_t k = (uint32_t)((seed = seed * 6364136223846793005u + 1) >> 33) % (i + 1);
+			struct hmr_tile_part x = p[i];
+
+			p[i] = p[k];
+			p[k] = x;
+		}
+		hmr_tile_join(p, HMR_TILE_PARTS, out, &n);
+		assert_int_equal(n, 32);
+		for (uint32_t i = 0; i < n; i++) {
+			assert_float_equal(out[i].box[0], -10, 0);
+			assert_float_equal(out[i].box[2], 1610, 0);
+			assert_float_equal(out[i].box[3] - out[i].box[1], 50, 0);
+			seen |= 1u << (int)(out[i].box[1] / 60);
+		}
+		assert_int_equal(seen, UINT32_MAX);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cover), cmocka_unit_test(test_part),
 		cmocka_unit_test(test_sort), cmocka_unit_test(test_join),
+		cmocka_unit_test(test_join_later), cmocka_unit_test(test_chains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
