@@ -20,7 +20,7 @@
 struct hmr_boxfile {
 	char *path;
 	int fd;
-	bool twice, sorted;
+	bool sorted;
 	struct hmr_boxform form;
 	char buf[LINE_MAX_BYTES + 1];
 	size_t at, n;
@@ -174,7 +174,7 @@ hmr_boxfile_open(struct hmr_boxfile **out, const char *path, struct hmr_err *e)
 	b->sorted = true;
 	if ((b->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
 		st = hmr_fail(e, HMR_E_IO, "%s", path);
-	else if ((b->twice = lseek(b->fd, 0, SEEK_CUR) >= 0))
+	else if (lseek(b->fd, 0, SEEK_CUR) >= 0)	/* it can be read twice */
 		st = look(b, e);
 	if (st) {
 		hmr_boxfile_close(b);

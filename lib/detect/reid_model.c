@@ -34,14 +34,31 @@ take_channels(const cJSON *j, bool bgr, double least, float v[3])
 	return !cJSON_IsArray(j) || cJSON_GetArraySize(j) == 3;
 }
 
+/* cJSON keeps both of two members of one name. */
+static enum hmr_status
+check_once(const cJSON *o, const char *prefix, struct hmr_err *e)
+{
+	const cJSON *j, *i;
+
+	cJSON_ArrayForEach(j, o)
+		for (i = o->child; i != j; i = i->next)
+			if (!strcmp(i->string, j->string))
+				return hmr_fail(e, HMR_E_FORMAT, "%s%.40s: twice", prefix,
+						j->string);
+	return HMR_OK;
+}
+
 static enum hmr_status
 take_input(struct hmr_reid_model *m, const cJSON *input, struct hmr_err *e)
 {
 	const char *s;
 	const cJSON *j;
+	enum hmr_status st;
 
 	if (!cJSON_IsObject(input))
 		return want(e, "input", "an object");
+	if ((st = check_once(input, "input.", e)))
+		return st;
 	if ((j = cJSON_GetObjectItemCaseSensitive(input, "colour"))) {
 		s = cJSON_GetStringValue(j);
 		if (!s || (strcmp(s, "RGB") && strcmp(s, "BGR")))
@@ -66,9 +83,12 @@ static enum hmr_status
 take_outputs(struct hmr_reid_model *m, const cJSON *outputs, struct hmr_err *e)
 {
 	const cJSON *j;
+	enum hmr_status st;
 
 	if (!cJSON_IsObject(outputs))
 		return want(e, "outputs", "an object");
+	if ((st = check_once(outputs, "outputs.", e)))
+		return st;
 	cJSON_ArrayForEach(j, outputs) {
 		const char *s = cJSON_GetStringValue(j);
 
@@ -86,10 +106,12 @@ parse(struct hmr_reid_model *m, const cJSON *root, struct hmr_err *e)
 {
 	const char *format, *kind;
 	const cJSON *j;
-	enum hmr_status st = HMR_OK;
+	enum hmr_status st;
 
 	if (!cJSON_IsObject(root))
 		return hmr_fail(e, HMR_E_FORMAT, "not a JSON object");
+	if ((st = check_once(root, "", e)))
+		return st;
 	format = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "format"));
 	kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "kind"));
 	if (!format || strcmp(format, "hmr-sidecar 1"))
@@ -147,8 +169,10 @@ read_meta(struct hmr_reid_model *m, struct hmr_err *e)
 			return hmr_fail(e, HMR_E_MODEL, "%s: %s or %s in its meta is no number",
 					hmr_model_name(m->model), keys[c][0], keys[c][1]);
 	}
-	if (output && strlen(output) < sizeof(m->embedding))
-		strcpy(m->embedding, output);
+	if (output && strlen(output) >= sizeof(m->embedding))
+		return hmr_fail(e, HMR_E_MODEL, "%s: embedding in its meta is no output's name: "
+				"%.40s...", hmr_model_name(m->model), output);
+	strcpy(m->embedding, output ? output : "");
 	return HMR_OK;
 }
 

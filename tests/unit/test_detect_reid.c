@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <cjson/cJSON.h>
 #include <cmocka.h>
 
 #include "detect/looks.h"
@@ -23,14 +24,16 @@
 static float weight[VALUES][TALL][WIDE][3];
 static char folder[] = "/tmp/test-reid-XXXXXX", model_path[64], sidecar_path[64];
 
-/* A network that takes TALL x WIDE pixels to VALUES numbers. */
+/* A network that takes TALL x WIDE pixels to VALUES numbers. embedding: in its meta, or
+ * NULL. */
 static void
-write_model(uint32_t batch)
+write_model(uint32_t batch, const char *embedding)
 {
 	static const struct hmr_dims in = { 4, { 1, TALL, WIDE, 3 } };
 	static const struct hmr_dims wd = { 4, { VALUES, 3, TALL, WIDE } };
 	static const int64_t flat[] = { 0, -1 };
 	struct hmr_build_about about = { .name = "tiny", .kind = "network" };
+	cJSON *meta = cJSON_CreateObject();
 	struct hmr_node conv = { .op = HMR_OP_CONV, .n_in = 2, .n_out = 1, .stride = { 1, 1 },
 		.group = 1 };
 	struct hmr_node shape = { .op = HMR_OP_RESHAPE, .n_in = 1, .n_out = 1, .n_list = 2,
@@ -55,7 +58,11 @@ write_model(uint32_t batch)
 	shape.in = &y;
 	assert_int_equal(hmr_build_node(&b, "flat", &shape, &z, NULL), HMR_OK);
 	assert_int_equal(hmr_build_output(&b, "y", z, NULL), HMR_OK);
+	if (embedding)
+		cJSON_AddStringToObject(meta, "embedding", embedding);
+	about.meta = meta;
 	assert_int_equal(hmr_build_write(&b, model_path, &about, NULL), HMR_OK);
+	cJSON_Delete(meta);
 	hmr_build_release(&b);
 }
 
@@ -152,7 +159,7 @@ test_preparation(void **state)
 
 	(void)state;
 	for (uint32_t batch = 0; batch < 2; batch++) {	/* fixed, and free */
-		write_model(batch);
+		write_model(batch, NULL);
 		write_sidecar(NULL);
 		check_boxes(true, zero, one);
 		write_sidecar("{\"type\": \"no sidecar\"}");
@@ -229,6 +236,10 @@ test_sidecars(void **state)
 		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"input\":{\"colour\":\"GRB\"}}", "input.colour" },
 		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"outputs\":{\"all\":\"y\"}}", "outputs.all" },
 		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"outputs\":{\"embedding\":\"\"}}", "embedding" },
+		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"kind\":\"reid\"}", "kind: twice" },
+		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"input\":{\"mean\":1,\"mean\":2}}", "input.mean: twice" },
+		{ "{\"format\":\"hmr-sidecar 1\",\"kind\":\"reid\",\"outputs\":{\"embedding\":\"y\","
+		  "\"embedding\":\"y\"}}", "outputs.embedding: twice" },
 		{ "{\"format\":\"hmr-sidecar 1\"", "JSON" },
 	};
 
@@ -255,6 +266,36 @@ test_sidecars(void **state)
 	assert_true(hmr_reid_new(&r, m, &o, &e) < 0);	/* no such output */
 	assert_null(r);
 	hmr_reid_model_close(m);
+}
+
+/* An output's name in the meta is used, or refused where it can be none. */
+static void
+test_meta(void **state)
+{
+	char name[128 + 1];
+
+	(void)state;
+	write_sidecar(NULL);
+	memset(name, 'y', sizeof(name));
+	for (size_t n = 1; n < sizeof(name); n++) {
+		struct hmr_reid_model *m;
+		struct hmr_err e = { 0 };
+
+		if (n > 1 && n < 127)
+			continue;
+		name[n] = 0;
+		write_model(1, name);
+		name[n] = 'y';
+		if (n < 128) {
+			assert_int_equal(hmr_reid_model_open(&m, model_path, "test", &e), HMR_OK);
+			assert_int_equal(strlen(m->embedding), n);
+			hmr_reid_model_close(m);
+			continue;
+		}
+		assert_int_equal(hmr_reid_model_open(&m, model_path, "test", &e), HMR_E_MODEL);
+		assert_null(m);
+		assert_non_null(strstr(e.msg, "embedding in its meta"));
+	}
 }
 
 static int
@@ -289,6 +330,7 @@ main(void)
 		cmocka_unit_test(test_preparation),
 		cmocka_unit_test(test_who),
 		cmocka_unit_test(test_sidecars),
+		cmocka_unit_test(test_meta),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
