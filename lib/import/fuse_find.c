@@ -12,15 +12,24 @@
 
 #include "import/fuse.h"
 
+/* Is v one number, of no more axes than `other`, so that it leaves its shape alone? */
 static bool
-is_number(const struct hmr_build *b, uint32_t v, double x)
+is_one(const struct hmr_build *b, uint32_t v, uint32_t other)
+{
+	const struct hmr_bvalue *c = &b->value[v];
+
+	return c->constant && hmr_dims_total(&c->dims) == 1 &&
+	       c->dims.n <= b->value[other].dims.n;
+}
+
+static bool
+is_number(const struct hmr_build *b, uint32_t v, uint32_t other, double x)
 {
 	size_t n;
 	float *f;
 	bool same;
 
-	if (!b->value[v].constant || hmr_dims_total(&b->value[v].dims) != 1 ||
-	    !(f = hmr_fuse_floats(b, v, &n)))
+	if (!is_one(b, v, other) || !(f = hmr_fuse_floats(b, v, &n)))
 		return false;
 	same = fabs((double)f[0] - x) <= 1e-6 * fabs(x);
 	free(f);
@@ -46,7 +55,7 @@ with_number(const struct hmr_build *b, uint32_t v, enum hmr_op op, double number
 	if (!n)
 		return false;
 	for (int k = 0; k < (op == HMR_OP_DIV ? 1 : 2); k++)
-		if (is_number(b, n->in[1 - k], number)) {
+		if (is_number(b, n->in[1 - k], n->in[k], number)) {
 			*x = n->in[k];
 			return true;
 		}
@@ -186,7 +195,7 @@ squared(const struct hmr_build *b, uint32_t v, uint32_t *d)
 		return true;
 	}
 	n = made_by(b, v, HMR_OP_POW, HMR_ACT_NONE);
-	if (!n || !is_number(b, n->in[1], 2))
+	if (!n || !is_number(b, n->in[1], n->in[0], 2))
 		return false;
 	*d = n->in[0];
 	return true;
@@ -203,8 +212,7 @@ deviation(const struct hmr_build *b, uint32_t v, uint32_t *d, float *epsilon,
 	float *e;
 
 	if (!root || !(sum = made_by(b, root->in[0], HMR_OP_ADD, HMR_ACT_NONE)) ||
-	    !b->value[sum->in[1]].constant ||
-	    hmr_dims_total(&b->value[sum->in[1]].dims) != 1 ||
+	    !is_one(b, sum->in[1], sum->in[0]) ||
 	    !(*of = mean_of(b, sum->in[0], &square)) || !squared(b, square, d) ||
 	    !(e = hmr_fuse_floats(b, sum->in[1], &n)))
 		return false;

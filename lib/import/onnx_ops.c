@@ -89,8 +89,6 @@ arrange_both(struct ox *t, const struct ox_node *n, const struct ox_view *a,
 			c.d[perm[k]] = up[i].dims.d[k];
 		while (c.n > 1 && c.d[0] == 1)
 			memmove(c.d, c.d + 1, --c.n * sizeof(*c.d));
-		if (!c.n)
-			c = (struct hmr_dims){ 1, { 1 } };
 		if ((st = ox_const_value(t, n->name, &up[i], perm, &c, &in[i])))
 			return st;
 	}

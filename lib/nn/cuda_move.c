@@ -238,8 +238,6 @@ repeat(const struct hmr_dims *d, const struct hmr_dims *out, int64_t s[HMR_DIMS_
 	uint32_t skip = out->n - d->n;
 
 	memset(s, 0, HMR_DIMS_MAX * sizeof(*s));
-	if (d->n > out->n)	/* one number */
-		return;
 	strides(d, own);
 	for (uint32_t i = 0; i < d->n; i++)
 		s[skip + i] = d->d[i] == 1 ? 0 : own[i];

@@ -37,13 +37,10 @@ hmr_binary_apply(enum hmr_op op, float a, float b)
 	}
 }
 
-/* An operand of one number may have more axes than the result. */
 static size_t
 operand_at(const struct hmr_call *c, uint32_t k, const int64_t at[HMR_DIMS_MAX])
 {
-	const struct hmr_dims *d = c->dim_in[k];
-
-	return d->n > c->dim_out[0]->n ? 0 : broadcast_at(d, c->dim_out[0], at);
+	return broadcast_at(c->dim_in[k], c->dim_out[0], at);
 }
 
 static void

@@ -29,15 +29,9 @@ size_binary(const struct hmr_sizer *s)
 {
 	const struct hmr_dims *a = s->in[0], *b = s->in[1];
 	struct hmr_dims y;
-	size_t n;
 
 	if (s->fixed[0] && s->fixed[1])
 		return hmr_size_bad(s, "two constants");
-	/* one number of any rank leaves the other's shape */
-	if (s->fixed[1] && hmr_dims_count(b, &n) && n == 1)
-		return hmr_size_set(s, 0, a);
-	if (s->fixed[0] && hmr_dims_count(a, &n) && n == 1)
-		return hmr_size_set(s, 0, b);
 	if (!hmr_dims_broadcast(a, b, &y))
 		return hmr_size_bad(s, "operands of different shapes");
 	return hmr_size_set(s, 0, &y);

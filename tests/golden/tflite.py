@@ -327,6 +327,15 @@ def cases():
     m.tensors[1] = ("", x.shape, "float32", None, None)
     yield "nameless", (m, i, {"tensor1": o["y0"]})
     yield "scalar", one(0, np.float32(3), [np.float32(2)], np.float32(5))
+    # a hard sigmoid by steps, whose numbers have more axes than x and give them to y
+    flat, m = r(3, 4), Model()
+    m.inputs = [m.tensor("x", flat.shape)]
+    steps = [m.tensor(k, (1, 1, 3, 4)) for k in ("plus", "cut", "y0")]
+    m.op(0, [0, m.const([[[[3.0]]]])], [steps[0]])
+    m.op(21, [steps[0]], [steps[1]])
+    m.op(18, [steps[1], m.const([[[[1 / 6]]]])], [steps[2]])
+    m.outputs = [steps[2]]
+    yield "higher_rank", (m, {"x": flat}, {"y0": relu6(flat + 3)[None, None] / 6})
     # what is refused
     yield "bad-op", one(118, x, [], x)
     m, i, o = one(32, x, [], x)
