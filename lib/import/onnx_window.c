@@ -11,6 +11,8 @@
 
 #include "import/onnx.h"
 
+#define PAD_MAX 4096		/* rows or columns added on one side */
+
 /* Input 0 as an image [N,H,W,C]; rank: its own, 3 or 4. */
 static enum hmr_status
 image_in(struct ox *t, const struct ox_node *n, uint32_t *value, uint32_t *rank)
@@ -93,6 +95,8 @@ window(struct ox *t, const struct ox_node *n, uint32_t axes, const int64_t k[2],
 			int64_t all = (out - 1) * s + (k[a] - 1) * p->dilate[a] + 1 - size[a];
 
 			all = all < 0 ? 0 : all;
+			if (all > 2 * PAD_MAX)
+				return ox_no(t, n, "with huge padding");
 			p->pad[a] = (int32_t)(lower ? all - all / 2 : all / 2);
 			p->pad[a + 2] = (int32_t)all - p->pad[a];
 		}
@@ -110,7 +114,7 @@ window(struct ox *t, const struct ox_node *n, uint32_t axes, const int64_t k[2],
 		pads[0] = pads[2] = 0;
 	}
 	for (int a = 0; a < 4; a++) {
-		if (pads[a] < 0 || pads[a] > 4096)
+		if (pads[a] < 0 || pads[a] > PAD_MAX)
 			return ox_no(t, n, "with negative or huge padding");
 		p->pad[a] = (int32_t)pads[a];
 	}

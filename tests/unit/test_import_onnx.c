@@ -145,6 +145,19 @@ ints(Onnx__NodeProto *n, const char *key, size_t count, int64_t a, int64_t b, in
 	n->attribute[n->n_attribute++] = p;
 }
 
+static void
+word(Onnx__NodeProto *n, const char *key, const char *s)
+{
+	Onnx__AttributeProto *p = &k.attr[k.n_attr++];
+
+	onnx__attribute_proto__init(p);
+	p->name = text(key);
+	p->has_s = 1;
+	p->s.data = (uint8_t *)text(s);
+	p->s.len = strlen(s);
+	n->attribute[n->n_attribute++] = p;
+}
+
 static Onnx__TensorProto *
 tensor(const char *name, int32_t type, size_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
@@ -452,6 +465,13 @@ test_refused(void **state)
 	tensor("w", 1, 2, 2, 8, 0, 0);
 	node("MatMul", "y", "w", "v", NULL);
 	refused(NULL, HMR_E_VERSION, "node y: MatMul (opset 13) of a constant of other than two");
+	/* padding by a rule is bounded as written padding is */
+	start(12, 1, 1, 1, 1);
+	tensor("w", 1, 4, 1, 1, 1, 10);
+	drop = node("Conv", "y", "x", "w", NULL);
+	ints(drop, "dilations", 2, 1, 1024, 0, 0);
+	word(drop, "auto_pad", "SAME_UPPER");
+	refused(NULL, HMR_E_VERSION, "node y: Conv (opset 12) with huge padding");
 	/* the mask of a Dropout, which is not made */
 	start(12, 1, 3, 8, 8);
 	drop = node("Dropout", "d", "x", NULL, NULL);
