@@ -26,6 +26,7 @@ struct hmr_track {
 	float stand[4];		/* where it has been standing, */
 	uint32_t stood;		/* how often it was seen there */
 	float stood_score;	/* and the sum of the scores */
+	double doubt;		/* frame until which it is not known by its look */
 	bool hidden;		/* predicted behind somebody else */
 	bool gone;		/* known by appearance alone: left, or cut away */
 	bool elsewhere;		/* a cut lies between: its place says nothing */

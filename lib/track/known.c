@@ -28,6 +28,21 @@ in_reach(const struct hmr_track *o, const struct hmr_track *k)
 	       hypot(dx, dy) / h <= 1 + REACH * (k->born - o->seen);
 }
 
+void
+hmr_track_forget(struct hmr_tracker *t, const struct hmr_track *k)
+{
+	double until = fmax(k->doubt, t->frames + t->o.remember - k->missed);
+
+	for (uint32_t i = 0; k->id && k->look.n && i < t->n; i++) {
+		struct hmr_track *o = &t->track[i];
+
+		if (o != k && hmr_gallery_knows(&o->look, k->look.count, k->look.kind) &&
+		    hmr_look_scaled(&t->scale, hmr_gallery_distance(&o->look, k->look.mean)) <
+		    KNOWN + MARGIN)
+			o->doubt = fmax(o->doubt, until);
+	}
+}
+
 struct hmr_track *
 hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k)
 {
@@ -46,7 +61,7 @@ hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k)
 		d = hmr_look_scaled(&t->scale,
 				    hmr_gallery_distance(&o->look, k->look.mean));
 		if (d < least && o->missed >= AWAY && o->seen < k->born &&
-		    in_reach(o, k)) {
+		    o->doubt <= t->frames && in_reach(o, k)) {
 			next = least;
 			least = d;
 			best = o;

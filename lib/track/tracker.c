@@ -106,6 +106,7 @@ hmr_tracker_reset(struct hmr_tracker *t)
 {
 	t->n = 0;
 	t->started = false;
+	t->scale = (struct hmr_look_scale){ .kind = 0 };
 }
 
 uint32_t
@@ -138,17 +139,11 @@ is_hidden(const struct hmr_tracker *t, const struct hmr_track *k)
 }
 
 static void
-predict(struct hmr_tracker *t, const struct hmr_frame_info *f)
+predict(struct hmr_tracker *t, double dt)
 {
-	double dt = f->time - t->time;
-
-	if (!t->started || !(dt > 0))
-		dt = 1.0 / 25;		/* time stands still: one frame on */
-	dt = fmin(dt, DT_MAX);
 	for (uint32_t i = 0; i < t->n; i++) {
 		struct hmr_track *k = &t->track[i];
 
-		k->missed += k->missed < UINT32_MAX;
 		if (k->gone)
 			continue;
 		hmr_motion_predict(&k->motion, dt, k->missed > 1);
@@ -158,10 +153,24 @@ predict(struct hmr_tracker *t, const struct hmr_frame_info *f)
 	}
 	for (uint32_t i = 0; i < t->n; i++)
 		t->track[i].hidden = !t->track[i].gone && is_hidden(t, &t->track[i]);
-	memset(t->taken, 0, t->n * sizeof(*t->taken));
+}
+
+/* One frame on: nobody is seen yet. Returns the seconds since the one before. */
+static double
+begin(struct hmr_tracker *t, const struct hmr_frame_info *f)
+{
+	double dt = f->time - t->time;
+
+	if (!t->started || !(dt > 0))
+		dt = 1.0 / 25;		/* time stands still: one frame on */
+	for (uint32_t i = 0; i < t->n; i++) {
+		t->track[i].missed += t->track[i].missed < UINT32_MAX;
+		t->taken[i] = false;
+	}
 	t->time = f->time;
 	t->frames++;
 	t->started = true;
+	return fmin(dt, DT_MAX);
 }
 
 /* The people looked at, strongest first where there are too many. */
@@ -386,6 +395,7 @@ hmr_track_place(struct hmr_tracker *t)
 				k = &t->track[i];
 		if (!k->missed)
 			return NULL;
+		hmr_track_forget(t, k);
 	}
 	look = k->look;
 	memset(k, 0, sizeof(*k));
@@ -471,15 +481,16 @@ hmr_tracker_step(struct hmr_tracker *t, const struct hmr_frame_info *f,
 		 struct hmr_verdict *verdict)
 {
 	struct hmr_step s = { f, seen, verdict };
+	double dt = begin(t, f);
 	uint32_t dropped;
 
 	memset(verdict, 0, n * sizeof(*verdict));
-	predict(t, f);
 	dropped = choose(t, seen, n);
 	if (t->o.given) {
 		hmr_tracker_given(t, &s);
 		return dropped;
 	}
+	predict(t, dt);
 	learn_others(t, &s);
 	if (f->shot)
 		hmr_tracker_cut(t, &s);

@@ -71,7 +71,7 @@ uint32_t
 hmr_tracker_step(struct hmr_tracker *t, const struct hmr_frame_info *f,
 		 const struct hmr_seen *seen, uint32_t n,
 		 struct hmr_verdict *verdict);
-/* Forgets all tracks; identities go on counting. */
+/* Forgets all tracks and what appearances mean; identities go on counting. */
 void hmr_tracker_reset(struct hmr_tracker *t);
 /* Identities given so far. */
 uint32_t hmr_tracker_ids(const struct hmr_tracker *t);

@@ -46,6 +46,9 @@ void hmr_track_begin(struct hmr_tracker *t, struct hmr_track *k,
 double hmr_tracker_alike(const struct hmr_tracker *t);
 /* Which track of somebody out of sight k is by its appearance; NULL: none. */
 struct hmr_track *hmr_track_known(struct hmr_tracker *t, const struct hmr_track *k);
+/* k makes place before its time: for as long as it would have been remembered, who
+ * looks like it may be it, and so nobody's return is known by that look. */
+void hmr_track_forget(struct hmr_tracker *t, const struct hmr_track *k);
 /* The first frame after a cut: whoever was followed and is found again goes on. */
 void hmr_tracker_cut(struct hmr_tracker *t, const struct hmr_step *s);
 /* A step with identities from outside. */

@@ -10,9 +10,7 @@
 
 #include <cmocka.h>
 
-#include "track/look.h"
-#include "track/phalp.h"
-#include "track/tracker.h"
+#include "track/tracker_impl.h"
 
 #define LOOKS 64
 
@@ -239,6 +237,93 @@ test_many_left(void **state)
 	hmr_tracker_free(t);
 }
 
+/* Somebody with a look of its own stands at (x, 300) for four frames; nobody for 55. */
+static void
+passes(struct hmr_tracker *t, uint32_t who, uint32_t others)
+{
+	for (int i = 0; i < 59; i++) {
+		see(others, 500, 300, 0);
+		for (uint32_t c = 0; c < LOOKS; c++) {
+			uint64_t bits = (who * LOOKS + c + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+			bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+			looks[others][c] = bits >> 40 & 1 ? 0.125f : -0.125f;
+		}
+		step(t, others + (i < 4));
+	}
+}
+
+/* Two twins, or two who look unlike each other; the first leaves, and so many others come
+ * and go that there is no place to remember it. The second stays until frame `until`,
+ * leaves, and comes back: its identity then; 24 is a new one. */
+static uint32_t
+who_returns(int second, int until)
+{
+	struct hmr_tracker_options o;
+	struct hmr_tracker *t;
+	uint32_t id;
+
+	hmr_tracker_defaults(&o);
+	o.max_people = 2;			/* 22 tracks */
+	o.remember = 2000;
+	t = hmr_tracker_new(&o);
+	assert_non_null(t);
+	for (int i = 0; i < 120; i++) {
+		see(0, 900, 450, second);
+		see(1, 100, 150, 3);
+		step(t, i < 30 ? 2 : 1);
+	}
+	for (uint32_t k = 0; k < 21; k++)
+		passes(t, k, 1);
+	assert_int_equal(hmr_tracker_ids(t), 23);
+	for (int frames = 120 + 21 * 59; frames < until; frames++)
+		step(t, 1);
+	for (int i = 0; i < 60; i++)
+		step(t, 0);
+	for (int i = 0; i < 5; i++)
+		step(t, 1);
+	id = verdict[0].id;
+	hmr_tracker_free(t);
+	return id;
+}
+
+static void
+test_forgotten_twin(void **state)
+{
+	(void)state;
+	assert_int_equal(who_returns(4, 1400), 1);
+	assert_int_equal(who_returns(3, 1400), 24);	/* it may be the first */
+	assert_int_equal(who_returns(3, 2200), 1);	/* who is not awaited any more */
+}
+
+/* What a source has taught about appearances does not hold in the next one. */
+static void
+test_reset(void **state)
+{
+	(void)state;
+	for (int before = 0; before < 2; before++) {
+		struct hmr_tracker *t = make(1500);
+		uint32_t ids;
+
+		for (int i = 0; i < 300 * before; i++) {	/* a network of small distances */
+			see(0, 200, 300, 0);
+			see(1, 600, 300, 0);
+			looks[1][1] = 0.2f;
+			looks[1][0] = sqrtf(1 - 0.04f);
+			step(t, 2);
+		}
+		hmr_tracker_reset(t);
+		ids = hmr_tracker_ids(t);
+		for (int i = 0; i < 100; i++) {		/* back, a little turned */
+			see(0, 600, 300, 0);
+			dress(looks[0], 0, i < 50 ? 0 : 1);
+			step(t, i < 30 || i > 90);
+		}
+		assert_int_equal(verdict[0].id, ids + 1);
+		hmr_tracker_free(t);
+	}
+}
+
 /* ---- cuts ---- */
 
 /* Over a cut three people stand elsewhere, the third is somebody else. */
@@ -326,6 +411,29 @@ test_given(void **state)
 		assert_int_equal(verdict[0].id, 77);
 		assert_int_equal(verdict[1].id, 1000 + i);
 	}
+	hmr_tracker_free(t);
+}
+
+/* Where people with such identities will be is never asked, and never reckoned. */
+static void
+test_given_place(void **state)
+{
+	static const struct hmr_motion none;
+	struct hmr_tracker_options o;
+	struct hmr_tracker *t;
+
+	(void)state;
+	hmr_tracker_defaults(&o);
+	o.given = true;
+	t = hmr_tracker_new(&o);
+	assert_non_null(t);
+	see(0, 500, 300, -1);
+	seen[0].given_id = 3;
+	for (int i = 0; i < 100; i++)
+		step(t, i < 5);
+	assert_int_equal(t->n, 1);
+	assert_memory_equal(&t->track[0].motion, &none, sizeof(none));
+	assert_int_equal(t->track[0].missed, 95);
 	hmr_tracker_free(t);
 }
 
@@ -436,8 +544,11 @@ main(void)
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_in_sight),
 		cmocka_unit_test(test_many_left),
+		cmocka_unit_test(test_forgotten_twin),
+		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_given_place),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_phalp),
 	};
