@@ -100,7 +100,7 @@ one(struct bench *b, const char *name, struct hmr_err *e)
 	printf("# %s: ready in %.0f ms; %u of %u layers stay; device %zu bytes (weights %zu, "
 	       "activations %zu, workspace %zu), pinned host %zu\n", name, now() - t,
 	       p->resident, p->depth, p->device, p->fixed + p->slots +
-	       p->resident * p->layer, p->activations, p->workspace,
+	       p->stay, p->activations, p->workspace,
 	       p->host_io + p->host_layers);
 	memcpy(hmr2_cuda_crops(c), b->crops, p->people * (size_t)HMR_HMR2_PIXELS *
 	       sizeof(float));
@@ -144,7 +144,7 @@ main(int argc, char **argv)
 	if (!b.runs || b.runs > 100000)
 		return usage();
 	b.crops = malloc(HMR2_CUDA_PEOPLE * (size_t)HMR_HMR2_PIXELS * sizeof(float));
-	if (!b.crops || hmr2_noise(&b.w, &d, &memory, &e))
+	if (!b.crops || hmr2_noise(&b.w, &d, false, &memory, &e))
 		return 1;
 	for (size_t i = 0; i < HMR2_CUDA_PEOPLE * (size_t)HMR_HMR2_PIXELS; i++)
 		b.crops[i] = (float)((seed = seed * 1664525 + 1013904223) >> 8) / 0x1p22f - 2;

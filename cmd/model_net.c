@@ -31,6 +31,7 @@ show_hmr2(const struct hmr_model *m, struct hmr_err *e)
 {
 	struct hmr2_weights w;
 	struct hmr_hmr2_dims d;
+	bool int8 = false;
 	enum hmr_status st;
 
 	hmr2_noise_full(&d);
@@ -38,9 +39,10 @@ show_hmr2(const struct hmr_model *m, struct hmr_err *e)
 		if ((st = hmr2_weights_of(&w, hmr_model_file(m), e)))
 			return st;
 		d = w.d;
+		int8 = hmr2_weights_int8(&w);
 		hmr2_weights_close(&w);
 	}
-	return hmr2_cuda_show(&d, model_opt.use.precision, model_opt.use.batch,
+	return hmr2_cuda_show(&d, int8, model_opt.use.precision, model_opt.use.batch,
 			      model_opt.use.gpu_mem, stdout, e);
 }
 

@@ -28,6 +28,14 @@ expect 0 "plan within a limit" hmr-model show --plan cuda --gpu-mem 512M hmr2
 ok $? "is within it"
 fails 1 "a limit that is too little" hmr-model show --plan cuda --gpu-mem 100M hmr2
 like "$T/err" "are needed" "says what would be enough"
+: >"$T/plan"
+for p in bf16 int8; do
+	hmr-model show --plan cuda --gpu-mem 512M --precision $p hmr2 |
+	    awk -F '\t' '/layers stay/ { print $4 + 0 }' >>"$T/plan"
+done
+note "of $(tr '\n' ' ' <"$T/plan")layers"
+sort -c -n -u "$T/plan" 2>/dev/null
+ok $? "more layers stay in 8 bits"
 expect 2 "a plan for another device" hmr-model show --plan cpu hmr2
 
 expect 2 "nothing to import" hmr-model import hmr2
@@ -139,6 +147,13 @@ ok $? "the bodies of the CPU"
 note "$(tail -n 1 "$T/diff")"
 fails 1 "a limit that is too little" gpu --gpu-mem 1M -o "$T/x.hmr"
 like "$T/err" "are needed" "says what would be enough"
+fails 2 "8 bits of another file" gpu --precision int8 -o "$T/x.hmr"
+like "$T/err" "the model file is f32" "says which it is"
+expect 0 "import in 8 bits" import --precision int8 -o "$T/int8.safetensors" \
+    --checkpoint "$O/tiny.ckpt"
+expect 0 "8 bits on the fake GPU" "$B/fake/hmr-mesh" -v -m "$T/int8.safetensors" -d cuda \
+    -o "$T/x.hmr" "$T/two.hmr"
+like "$T/err" "on cuda:0, int8" "are the file's own"
 # The last call that may fail is the second frame's.
 lo=1 hi=400
 while [ $((hi - lo)) -gt 1 ]; do

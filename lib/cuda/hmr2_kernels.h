@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What HMR2's kernels are given: hmr2_vit.cu, hmr2_attend.cu, hmr2_decoder.cu,
- * hmr2_skin.cu. Kernels are named NAME_f32, NAME_f16 and NAME_bf16 after the type
+ * What HMR2's kernels are given: hmr2_vit.cu, hmr2_int8.cu, hmr2_attend.cu,
+ * hmr2_decoder.cu, hmr2_skin.cu. Kernels are named NAME_f32, NAME_f16 and NAME_bf16 after the type
  * T of activations and weights; sums, norms, the residual stream, the decoder's
  * vectors and all biases of our own kernels are float32. Pointers are the device's,
  * 16-byte aligned; widths are multiples of 8. A crop has 192 tokens.
@@ -47,13 +47,47 @@ struct hmr2_patches_args {
 	uint32_t dim;
 };
 
-/* hmr2_norm (width <= 1280) and hmr2_norm_wide: grid (rows / 4), block 128. */
+/* What an 8-bit product gives, as numbers: sum * (row * channel) + bias. */
+struct hmr2_sums {
+	const int32_t *sum;	/* [rows][width] */
+	const float *row;	/* [rows] */
+	const float *channel, *bias;	/* [width] */
+};
+
+/* hmr2_norm (width <= 1280) and hmr2_norm_wide: grid (rows / 4), block 128. Of these
+ * alone there is _i8 too, which gives 8 bits and a scale a row, and first adds the sums
+ * to x, where there are any. */
 struct hmr2_norm_args {
-	const float *x;		/* [rows][width] */
-	const float *w, *b;	/* [width] */
-	void *out;		/* T [rows][width] */
+	float *x;		/* [rows][width] */
+	const float *w, *b;	/* [width]; _i8: w NULL ends after the addition */
+	void *out;		/* T or 8 bits [rows][width] */
 	uint32_t width;
 	float eps;
+	struct hmr2_sums s;	/* _i8: sum NULL: none */
+	float *scale;		/* _i8: [rows], may be s.row */
+};
+
+/* hmr2_open_i8: grid (rows), block 128: sums as T. */
+struct hmr2_open_args {
+	struct hmr2_sums s;
+	void *out;		/* T [rows][width] */
+	uint32_t width;
+};
+
+/* hmr2_quantise: grid (rows / 4), block 128: T to 8 bits and a scale a row. */
+struct hmr2_quantise_args {
+	const void *x;		/* T [rows][width] */
+	int8_t *out;
+	float *scale;		/* [rows] */
+	uint32_t width;
+};
+
+/* hmr2_gelu_i8: grid (rows), block 256, shared (32 + width) * 4: gelu of sums. */
+struct hmr2_gelu_i8_args {
+	struct hmr2_sums s;
+	int8_t *out;		/* [rows][width] */
+	float *scale;		/* [rows], may be s.row */
+	uint32_t width;
 };
 
 /* hmr2_gelu: grid (rows), block 128. x = gelu(x + bias), the exact form. */

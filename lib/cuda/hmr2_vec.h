@@ -13,6 +13,7 @@
 #define V_F32 0
 #define V_F16 1
 #define V_BF16 2
+#define V_I8 3		/* of layer norms alone */
 
 struct v_quad {
 	uint32_t x, y, z, w;
@@ -65,6 +66,13 @@ HMR_FN float
 v_float(uint32_t u)
 {
 	return __uint_as_float(u);
+}
+
+/* To nearest, to even. */
+HMR_FN int
+v_round(float f)
+{
+	return __float2int_rn(f);
 }
 
 /* Two floats as one word, the first in its lower half. */
@@ -130,6 +138,12 @@ HMR_FN float
 v_float(uint32_t u)
 {
 	return hmr_f32_bits(u);
+}
+
+HMR_FN int
+v_round(float f)
+{
+	return (int)lrintf(f);
 }
 
 HMR_FN uint32_t

@@ -5,27 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 8-bit weights stay that where the card has products for them; p: INT8 or AUTO. */
 static enum hmr_status
-choose_type(const struct hmr2_cuda *c, enum hmr_precision p, enum hmr_device_type *out,
+choose_int8(struct hmr2_cuda *c, enum hmr_precision p, bool *out, struct hmr_err *e)
+{
+	const struct hmr_device_info *i = c->api->info(c->device);
+	bool given = hmr2_weights_int8(c->w);
+	enum hmr_status st = given ? hmr2_cuda_int8(c, out, e) : HMR_OK;
+
+	if (st || *out || p == HMR_PRECISION_AUTO)
+		return st;
+	if (!given)
+		return hmr_fail(e, HMR_E_USAGE, "the model file is %s: import it again with "
+				"--precision int8", c->w->precision);
+	return hmr_fail(e, HMR_E_DEVICE, "%s (%d.%d) has no 8-bit products of these widths: "
+			"--precision f16", i->name, i->major, i->minor);
+}
+
+static enum hmr_status
+choose_type(struct hmr2_cuda *c, enum hmr_precision p, struct hmr2_cuda_needs *n,
 	    struct hmr_err *e)
 {
 	const struct hmr_device_info *i = c->api->info(c->device);
+	bool bf16 = c->api->has(c->device, HMR_DEVICE_BF16);
+	enum hmr_status st;
 
 	switch (p) {
 	case HMR_PRECISION_AUTO:
-		*out = c->api->has(c->device, HMR_DEVICE_BF16) ? HMR_DEVICE_BF16 :
-			HMR_DEVICE_F16;
-		return HMR_OK;
-	case HMR_PRECISION_F32: *out = HMR_DEVICE_F32; return HMR_OK;
-	case HMR_PRECISION_F16: *out = HMR_DEVICE_F16; return HMR_OK;
+	case HMR_PRECISION_INT8:
+		st = choose_int8(c, p, &n->int8, e);
+		n->type = bf16 && !n->int8 ? HMR_DEVICE_BF16 : HMR_DEVICE_F16;
+		return st;
+	case HMR_PRECISION_F32: n->type = HMR_DEVICE_F32; return HMR_OK;
+	case HMR_PRECISION_F16: n->type = HMR_DEVICE_F16; return HMR_OK;
 	case HMR_PRECISION_BF16:
-		*out = HMR_DEVICE_BF16;
-		if (c->api->has(c->device, HMR_DEVICE_BF16))
-			return HMR_OK;
-		return hmr_fail(e, HMR_E_DEVICE, "%s (%d.%d) has no bfloat16: "
-				"--precision f16", i->name, i->major, i->minor);
+		n->type = HMR_DEVICE_BF16;
+		return bf16 ? HMR_OK : hmr_fail(e, HMR_E_DEVICE, "%s (%d.%d) has no bfloat16: "
+						"--precision f16", i->name, i->major, i->minor);
 	default:
-		return hmr_fail(e, HMR_E_USAGE, "hmr2 runs on a GPU in f32, bf16 or f16");
+		return hmr_fail(e, HMR_E_USAGE, "hmr2 runs on a GPU in f32, bf16, f16 or "
+				"int8");
 	}
 }
 
@@ -97,7 +116,7 @@ make(struct hmr2_cuda *c, const struct hmr2_cuda_options *o, struct hmr_err *e)
 
 	if ((st = check_dims(&c->w->d, e)) ||
 	    (st = c->api->open(&c->device, o->index, HMR_DEVICE_BLAS, e)) ||
-	    (st = choose_type(c, o->precision, &n.type, e)) ||
+	    (st = choose_type(c, o->precision, &n, e)) ||
 	    (st = hmr2_cuda_plan_make(&c->plan, &c->w->d, &n, e)))
 		return st;
 	c->types[0] = n.type;
@@ -192,8 +211,7 @@ hmr2_cuda_planned(const struct hmr2_cuda *c)
 const char *
 hmr2_cuda_precision(const struct hmr2_cuda *c)
 {
-	return c->types[0] == HMR_DEVICE_F32 ? "f32" : c->types[0] == HMR_DEVICE_F16 ?
-		"f16" : "bf16";
+	return hmr2_cuda_plan_precision(&c->plan);
 }
 
 float *

@@ -22,21 +22,24 @@
 /* Bytes, of the device except where it says host. */
 struct hmr2_cuda_plan {
 	enum hmr_device_type type;	/* of weights and activations */
+	bool int8;			/* weights of layers but the first, and what
+					 * they are multiplied with */
 	uint32_t people;		/* largest batch: a power of two */
 	uint32_t depth, resident;	/* layers of the transformer, and those that
 					 * stay on the device */
-	size_t layer;			/* of one layer */
+	size_t layer;			/* of one layer; int8: but the first */
+	size_t stay;			/* of all that stay */
 	size_t fixed;			/* all other weights, and the body's tables */
 	size_t slots;			/* for layers on their way; 0: all stay */
 	size_t activations, workspace;
 	size_t device;			/* the sum of all these */
 	size_t host_io;			/* pinned: crops and results */
 	size_t host_layers;		/* pinned: layers that do not stay */
-	size_t host_load;		/* pinned, while weights are loaded */
 };
 
 struct hmr2_cuda_needs {
 	enum hmr_device_type type;
+	bool int8;
 	uint32_t people;		/* at once */
 	uint32_t vertices;		/* of a body to be posed on the device; 0: none */
 	uint32_t width, height;		/* of the largest image to take crops from; 0 */
@@ -50,14 +53,15 @@ HMR_MUST_USE enum hmr_status
 hmr2_cuda_plan_make(struct hmr2_cuda_plan *out, const struct hmr_hmr2_dims *d,
 		    const struct hmr2_cuda_needs *n, struct hmr_err *e);
 
-/* The plan as lines of text, without a device. people 0: HMR2_CUDA_PEOPLE. */
+/* The plan as lines of text, without a device. int8: what AUTO is where the card has
+ * 8-bit products. people 0: HMR2_CUDA_PEOPLE. */
 HMR_MUST_USE enum hmr_status
-hmr2_cuda_show(const struct hmr_hmr2_dims *d, enum hmr_precision precision,
+hmr2_cuda_show(const struct hmr_hmr2_dims *d, bool int8, enum hmr_precision precision,
 	       uint32_t people, uint64_t limit, FILE *f, struct hmr_err *e);
 
 struct hmr2_cuda_options {
 	int index;			/* of the device */
-	enum hmr_precision precision;	/* AUTO, F32, BF16, F16 */
+	enum hmr_precision precision;	/* AUTO, F32, BF16, F16, INT8 */
 	uint32_t people;		/* 0: HMR2_CUDA_PEOPLE */
 	uint64_t limit;
 	uint32_t width, height;		/* of the largest image; 0: crops are given */
@@ -75,7 +79,9 @@ void hmr2_cuda_free(struct hmr2_cuda *c);	/* accepts NULL */
 const struct hmr2_cuda_plan *hmr2_cuda_planned(const struct hmr2_cuda *c);
 /* A plan as programs print it. */
 void hmr2_cuda_plan_sum(const struct hmr2_cuda_plan *p, struct hmr_net_plan *out);
-const char *hmr2_cuda_precision(const struct hmr2_cuda *c);	/* "bf16", … */
+/* "int8", "bf16", … */
+const char *hmr2_cuda_precision(const struct hmr2_cuda *c);
+const char *hmr2_cuda_plan_precision(const struct hmr2_cuda_plan *p);
 
 /* Pinned memory where crops [people][3][256][192] may be written, so that no copy
  * is needed. */

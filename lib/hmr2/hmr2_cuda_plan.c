@@ -25,22 +25,25 @@ take(size_t *at, size_t bytes)
 	return here;
 }
 
-static void
-map_layer(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d, size_t t)
+/* t: bytes of a weight, 1 where there are scales; returns the block's. */
+static size_t
+map_layer(size_t *layer, const struct hmr_hmr2_dims *d, size_t t)
 {
-	size_t dim = d->dim, mlp = d->mlp;
+	size_t dim = d->dim, mlp = d->mlp, s = t == 1 ? F4 : 0, end = 0;
 	const size_t bytes[HMR2_TENSORS] = {
 		[HMR2_NORM1_W] = dim * F4, [HMR2_NORM1_B] = dim * F4,
-		[HMR2_QKV] = 3 * dim * dim * t, [HMR2_QKV_B] = 3 * dim * t,
-		[HMR2_PROJ] = dim * dim * t, [HMR2_PROJ_B] = dim * F4,
+		[HMR2_QKV] = 3 * dim * dim * t, [HMR2_QKV_S] = 3 * dim * s,
+		[HMR2_QKV_B] = 3 * dim * (t == 1 ? F4 : t),
+		[HMR2_PROJ] = dim * dim * t, [HMR2_PROJ_S] = dim * s,
+		[HMR2_PROJ_B] = dim * F4,
 		[HMR2_NORM2_W] = dim * F4, [HMR2_NORM2_B] = dim * F4,
-		[HMR2_FC1] = mlp * dim * t, [HMR2_FC1_B] = mlp * F4,
-		[HMR2_FC2] = dim * mlp * t, [HMR2_FC2_B] = dim * F4,
+		[HMR2_FC1] = mlp * dim * t, [HMR2_FC1_S] = mlp * s, [HMR2_FC1_B] = mlp * F4,
+		[HMR2_FC2] = dim * mlp * t, [HMR2_FC2_S] = dim * s, [HMR2_FC2_B] = dim * F4,
 	};
 
-	m->layer_bytes = 0;
 	for (int i = 0; i < HMR2_TENSORS; i++)
-		m->layer[i] = take(&m->layer_bytes, bytes[i]);
+		layer[i] = take(&end, bytes[i]);
+	return end;
 }
 
 static void
@@ -100,6 +103,8 @@ map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	m->x = take(at, rows * dim * F4);
 	m->a = take(at, rows * most(dim, HMR_HMR2_PATCH) * t);
 	m->big = take(at, rows * wide * t);
+	m->sum = take(at, n->int8 ? rows * most(3 * dim, d->mlp) * sizeof(int32_t) : 0);
+	m->scale = take(at, n->int8 ? rows * F4 : 0);
 	m->state = take(at, people * d->head_dim * F4);
 	m->query = take(at, people * d->head_inner * F4);
 	m->other = take(at, people * d->head_inner * F4);
@@ -121,7 +126,8 @@ hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	size_t t = hmr_device_type_bytes(n->type), at = 0;
 
 	memset(m, 0, sizeof(*m));
-	map_layer(m, d, t);
+	m->first_bytes = map_layer(m->first, d, t);
+	m->layer_bytes = map_layer(m->layer, d, n->int8 ? 1 : t);
 	map_head(m, d, t);
 	map_fixed(m, d, t, people, n->vertices, &at);
 	m->fixed_end = at;
@@ -130,8 +136,8 @@ hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	m->workspace = take(&at, HMR2_CUDA_WORKSPACE);
 	m->slots = take(&at, (d->depth - resident < 2 ? d->depth - resident : 2) *
 			m->layer_bytes);
-	m->layers = take(&at, resident * m->layer_bytes);
-	m->end = at;
+	m->layers = at;
+	m->end = at = resident ? hmr2_cuda_layer_at(m, resident) : at;
 	at = 0;
 	take(&at, people * (size_t)HMR_HMR2_PIXELS * F4);
 	m->host_result = take(&at, people * HMR2K_RESULT * F4);
@@ -153,6 +159,7 @@ fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 	p->depth = d->depth;
 	p->resident = resident;
 	p->layer = m.layer_bytes;
+	p->stay = m.end - m.layers;
 	p->fixed = m.fixed_end;
 	p->activations = m.work_end - m.fixed_end;
 	p->workspace = m.slots - m.workspace;
@@ -160,17 +167,17 @@ fill(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 	p->device = m.end;
 	p->host_io = m.host_end;
 	p->host_layers = (d->depth - resident) * m.layer_bytes;
-	p->host_load = most(m.layer_bytes, m.fixed_end);
 }
 
 enum hmr_status
 hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 		    const struct hmr2_cuda_needs *n, struct hmr_err *e)
 {
-	uint32_t largest = 1;
+	uint32_t largest = 1, least = n->int8;
 
 	memset(p, 0, sizeof(*p));
 	p->type = n->type;
+	p->int8 = n->int8;
 	while (largest < n->people && largest < HMR2_CUDA_PEOPLE)
 		largest *= 2;
 	for (uint32_t k = largest; k; k /= 2) {
@@ -179,16 +186,23 @@ hmr2_cuda_plan_make(struct hmr2_cuda_plan *p, const struct hmr_hmr2_dims *d,
 			return HMR_OK;
 	}
 	for (uint32_t k = largest; k; k /= 2) {
-		fill(p, d, n, k, 0);
+		fill(p, d, n, k, least);
 		if (p->device > n->limit)
 			continue;
-		fill(p, d, n, k, (uint32_t)((n->limit - p->device) / p->layer));
+		fill(p, d, n, k, least + (uint32_t)((n->limit - p->device) / p->layer));
 		return HMR_OK;
 	}
 	return hmr_fail(e, HMR_E_DEVICE, "a limit of %" PRIu64 " bytes of GPU memory is "
 			"too little: %zu are needed (two layers at a time %zu, other "
 			"weights %zu, one person %zu, workspace %zu)", n->limit, p->device,
-			p->slots, p->fixed, p->activations, p->workspace);
+			p->slots, p->fixed + p->stay, p->activations, p->workspace);
+}
+
+const char *
+hmr2_cuda_plan_precision(const struct hmr2_cuda_plan *p)
+{
+	return p->int8 ? "int8" : p->type == HMR_DEVICE_F32 ? "f32" :
+		p->type == HMR_DEVICE_F16 ? "f16" : "bf16";
 }
 
 void

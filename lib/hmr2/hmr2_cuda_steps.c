@@ -4,6 +4,9 @@
  * float32; layer norms read it and give T, products of T add to it. The decoder's
  * keys and values come from one product for all its layers.
  *
+ * Where weights are 8-bit, products give int32, which the next kernel takes up: the
+ * residual stream's with the norm that follows. a and big are used in turn.
+ *
  * Layers that do not stay on the device have two slots in turn: the copy of layer
  * i + 2 waits for layer i to be done, layer i for its copy, so that copies and
  * computing overlap.
@@ -46,7 +49,7 @@ product(struct run *r, const struct hmr_gemm *g, const void *a, const void *b,
 }
 
 static void
-norm(struct run *r, int type, const void *x, const void *w, const void *b, void *out)
+norm(struct run *r, int type, void *x, const void *w, const void *b, void *out)
 {
 	uint32_t dim = r->c->w->d.dim;
 	struct hmr2_norm_args a = { .x = x, .w = w, .b = b, .out = out, .width = dim,
@@ -80,7 +83,7 @@ layer(struct run *r, uint32_t i, const uint8_t *w)
 	const struct hmr2_cuda_gemms *gemm = &r->b->gemm[type];
 	const struct hmr2_cuda_map *m = &r->c->map;
 	uint8_t *base = r->c->base, *x = base + m->x, *a = base + m->a, *big = base + m->big;
-	const size_t *at = m->layer;
+	const size_t *at = i ? m->layer : m->first;
 	uint32_t mlp = r->c->w->d.mlp;
 	struct hmr2_gelu_args g = { .x = big, .width = mlp,
 		.bias = (const float *)(const void *)(w + at[HMR2_FC1_B]) };
@@ -93,6 +96,66 @@ layer(struct run *r, uint32_t i, const uint8_t *w)
 	product(r, gemm->fc1, a, w + at[HMR2_FC1], NULL, big);
 	launch(r, r->c->k[type].gelu, r->n * TOKENS, 1, 1, 128, 0, &g, sizeof(g));
 	product(r, gemm->fc2, big, w + at[HMR2_FC2], w + at[HMR2_FC2_B], x);
+}
+
+static struct hmr2_sums
+sums(const struct run *r, const uint8_t *channel, const uint8_t *bias)
+{
+	const struct hmr2_cuda_map *m = &r->c->map;
+
+	return (struct hmr2_sums){ .sum = (void *)(r->c->base + m->sum),
+		.row = (void *)(r->c->base + m->scale), .channel = (const void *)channel,
+		.bias = (const void *)bias };
+}
+
+/* x plus sums, where there are any, then its norm in 8 bits to a; w NULL: x alone. */
+static void
+norm_i8(struct run *r, const struct hmr2_sums *s, const uint8_t *w, const uint8_t *b)
+{
+	const struct hmr2_cuda *c = r->c;
+	struct hmr2_norm_args a = { .x = (void *)(c->base + c->map.x),
+		.w = (const void *)w, .b = (const void *)b, .out = c->base + c->map.a,
+		.width = c->w->d.dim, .eps = 1e-6f,
+		.scale = (void *)(c->base + c->map.scale) };
+
+	if (s)
+		a.s = *s;
+	launch(r, c->norm_i8, r->n * TOKENS / 4, 1, 1, 128, 0, &a, sizeof(a));
+}
+
+/* A layer of 8-bit weights at w, whose input's norm is there already; next: the
+ * block of the layer after it, where it is there, or NULL. */
+static void
+layer_i8(struct run *r, const uint8_t *w, const uint8_t *next)
+{
+	const struct hmr2_cuda *c = r->c;
+	const struct hmr2_cuda_gemms *gemm = &r->b->gemm[0];
+	const struct hmr2_cuda_map *m = &c->map;
+	uint8_t *base = c->base, *a = base + m->a, *big = base + m->big, *sum = base + m->sum;
+	float *scale = (void *)(base + m->scale);
+	const size_t *at = m->layer;
+	uint32_t dim = c->w->d.dim, mlp = c->w->d.mlp, rows = r->n * TOKENS;
+	struct hmr2_open_args o = { .s = sums(r, w + at[HMR2_QKV_S], w + at[HMR2_QKV_B]),
+		.out = big, .width = 3 * dim };
+	struct hmr2_quantise_args q = { .x = a, .out = (void *)big, .scale = scale,
+		.width = dim };
+	struct hmr2_sums proj = sums(r, w + at[HMR2_PROJ_S], w + at[HMR2_PROJ_B]);
+	struct hmr2_gelu_i8_args g = { .s = sums(r, w + at[HMR2_FC1_S], w + at[HMR2_FC1_B]),
+		.out = (void *)big, .scale = scale, .width = mlp };
+	struct hmr2_sums fc2 = sums(r, w + at[HMR2_FC2_S], w + at[HMR2_FC2_B]);
+
+	product(r, gemm->qkv, a, w + at[HMR2_QKV], NULL, sum);
+	launch(r, c->k[0].open, rows, 1, 1, 128, 0, &o, sizeof(o));
+	attend(r, 0, big, a);
+	launch(r, c->k[0].quantise, rows / 4, 1, 1, 128, 0, &q, sizeof(q));
+	product(r, gemm->proj, big, w + at[HMR2_PROJ], NULL, sum);
+	norm_i8(r, &proj, w + at[HMR2_NORM2_W], w + at[HMR2_NORM2_B]);
+	product(r, gemm->fc1, a, w + at[HMR2_FC1], NULL, sum);
+	launch(r, c->gelu_i8, rows, 1, 1, 256, (32 + (size_t)mlp) * sizeof(float), &g,
+	       sizeof(g));
+	product(r, gemm->fc2, big, w + at[HMR2_FC2], NULL, sum);
+	norm_i8(r, &fc2, next ? next + at[HMR2_NORM1_W] : NULL,
+		next ? next + at[HMR2_NORM1_B] : NULL);
 }
 
 static void
@@ -136,6 +199,21 @@ record(struct run *r, struct hmr_queue *q, struct hmr_event *v)
 		r->st = r->c->api->event_record(q, v, r->e);
 }
 
+/* next: as layer_i8() has it. */
+static void
+any_layer(struct run *r, uint32_t i, const uint8_t *w, const uint8_t *next)
+{
+	const size_t *at = r->c->map.layer;
+
+	if (!i || !r->c->plan.int8) {
+		layer(r, i, w);
+		return;
+	}
+	if (i == 1 || i >= r->c->plan.resident)	/* no layer has made it */
+		norm_i8(r, NULL, w + at[HMR2_NORM1_W], w + at[HMR2_NORM1_B]);
+	layer_i8(r, w, next);
+}
+
 static void
 layers(struct run *r)
 {
@@ -143,11 +221,15 @@ layers(struct run *r)
 	uint32_t resident = c->plan.resident, away = c->plan.depth - resident;
 	size_t bytes = c->map.layer_bytes;
 
-	for (uint32_t i = 0; i < resident; i++)
-		layer(r, i, c->base + c->map.layers + i * bytes);
+	for (uint32_t i = 0; i < resident; i++) {
+		uint8_t *next = c->base + hmr2_cuda_layer_at(&c->map, i + 1);
+
+		any_layer(r, i, c->base + hmr2_cuda_layer_at(&c->map, i),
+			  i + 1 < resident ? next : NULL);
+	}
 	for (uint32_t i = 0; i < away; i++) {
 		wait(r, c->queue, c->ready[i % 2]);
-		layer(r, resident + i, c->base + c->map.slots + i % 2 * bytes);
+		any_layer(r, resident + i, c->base + c->map.slots + i % 2 * bytes, NULL);
 		if (i + 2 >= away)
 			continue;
 		record(r, c->queue, c->done[i % 2]);

@@ -37,6 +37,9 @@ kernels(struct hmr2_cuda *c, int type, struct hmr_err *e)
 	enum hmr_device_type t = c->types[type];
 	enum hmr_status st;
 
+	if (!type && c->plan.int8 && ((st = kernel(c, "open_i8", t, &k->open, e)) ||
+				      (st = kernel(c, "quantise", t, &k->quantise, e))))
+		return st;
 	if ((st = kernel(c, "patches", t, &k->patches, e)) ||
 	    (st = kernel(c, c->w->d.dim <= 1280 ? "norm" : "norm_wide", t, &k->norm, e)) ||
 	    (st = kernel(c, "gelu", t, &k->gelu, e)) || (st = choose_attend(c, type, e)) ||
@@ -76,16 +79,39 @@ static enum hmr_status
 layer_gemms(struct hmr2_cuda *c, uint32_t batch, int type, struct hmr_err *e)
 {
 	const struct hmr_hmr2_dims *d = &c->w->d;
-	enum hmr_device_type t = c->types[type], f = HMR_DEVICE_F32;
+	bool int8 = c->plan.int8 && !type;
+	enum hmr_device_type in = int8 ? HMR_DEVICE_I8 : c->types[type];
+	enum hmr_device_type out = int8 ? HMR_DEVICE_I32 : in;
+	enum hmr_device_type sum = int8 ? HMR_DEVICE_I32 : HMR_DEVICE_F32;
 	struct hmr2_cuda_gemms *g = &c->batch[batch].gemm[type];
 	const struct shape s[] = {
-		{ "qkv", &g->qkv, 3 * d->dim, d->dim, t, t, true, false },
-		{ "proj", &g->proj, d->dim, d->dim, t, f, true, true },
-		{ "fc1", &g->fc1, d->mlp, d->dim, t, t, false, false },
-		{ "fc2", &g->fc2, d->dim, d->mlp, t, f, true, true },
+		{ "qkv", &g->qkv, 3 * d->dim, d->dim, in, out, !int8, false },
+		{ "proj", &g->proj, d->dim, d->dim, in, sum, !int8, !int8 },
+		{ "fc1", &g->fc1, d->mlp, d->dim, in, out, false, false },
+		{ "fc2", &g->fc2, d->dim, d->mlp, in, sum, !int8, !int8 },
 	};
 
 	return gemms(c, HMR2K_TOKENS << batch, s, 4, e);
+}
+
+enum hmr_status
+hmr2_cuda_int8(struct hmr2_cuda *c, bool *has, struct hmr_err *e)
+{
+	const struct hmr_hmr2_dims *d = &c->w->d;
+	struct hmr_gemm_desc g = { .m = HMR2K_TOKENS, .n = d->mlp, .k = d->dim,
+		.in = HMR_DEVICE_I8, .out = HMR_DEVICE_I32,
+		.workspace = HMR2_CUDA_WORKSPACE };
+	struct hmr_gemm *gemm = NULL;
+	enum hmr_status st;
+
+	*has = false;
+	if ((d->dim | d->mlp) % 16)
+		return HMR_OK;
+	if ((st = c->api->gemm_new(c->device, &g, &gemm, e)) == HMR_EOF)
+		return HMR_OK;
+	*has = !st;
+	c->api->gemm_free(gemm);
+	return st;
 }
 
 static enum hmr_status
@@ -107,6 +133,10 @@ hmr2_cuda_tools(struct hmr2_cuda *c, struct hmr_err *e)
 {
 	enum hmr_status st;
 
+	if (c->plan.int8 && ((st = c->api->kernel(c->device, c->w->d.dim <= 1280 ?
+			"hmr2_norm_i8" : "hmr2_norm_wide_i8", &c->norm_i8, e)) ||
+			     (st = c->api->kernel(c->device, "hmr2_gelu_i8", &c->gelu_i8, e))))
+		return st;
 	if ((st = c->api->kernel(c->device, "hmr2_pose", &c->pose, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_bones", &c->bones, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_skin", &c->skin, e)) ||

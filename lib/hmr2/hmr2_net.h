@@ -26,10 +26,11 @@ struct hmr_hmr2_result {
 
 struct hmr_hmr2_options {
 	const char *device;		/* as hmr_target_choose() takes it; NULL: cpu */
-	enum hmr_precision precision;	/* AUTO: the file's; on a GPU bf16, or f16 where
-					 * it has no bf16. F32, BF16, INT8 on the CPU: must
-					 * be the file's, or BF16 of an F32 file; F32, BF16
-					 * or F16 on a GPU */
+	enum hmr_precision precision;	/* AUTO: the file's; on a GPU int8 of an int8 file,
+					 * else bf16, or f16 where it has no bf16. F32, BF16,
+					 * INT8 on the CPU: must be the file's, or BF16 of an
+					 * F32 file; F32, BF16, F16, or of an int8 file INT8
+					 * on a GPU */
 	unsigned threads;		/* 0: all cores */
 	uint32_t max_people;		/* largest batch; more are split */
 	uint64_t gpu_mem;		/* bytes of a GPU that may be taken; 0: no limit */

@@ -12,6 +12,7 @@ struct maker {
 	uint8_t *base;		/* NULL: counting */
 	size_t at;
 	uint32_t seed;
+	bool int8;		/* what is made now */
 };
 
 /* In -1 .. 1. */
@@ -41,14 +42,30 @@ floats(struct maker *m, size_t n, float centre, float spread)
 	return p;
 }
 
+/* 8-bit weights of the same size. */
+static void
+bytes(struct maker *m, struct hmr2_linear *l, float size)
+{
+	size_t n = (size_t)l->out * l->in;
+	int8_t *w = (int8_t *)take(m, n);
+
+	for (size_t i = 0; w && i < n; i++)
+		w[i] = (int8_t)lrintf(127 * next(m));
+	l->dtype = HMR_DTYPE_I8;
+	l->w = w;
+	l->scale = floats(m, l->out, size / 127, 0.1f * size / 127);
+}
+
 static void
 linear(struct maker *m, struct hmr2_linear *l, uint32_t out, uint32_t in, bool bias)
 {
 	size_t n = (size_t)out * in;
 	float size = sqrtf(3 / (float)in);	/* uniform: deviation 1 / sqrt(in) */
-	uint16_t *w = (uint16_t *)(void *)take(m, n * 2);
+	uint16_t *w = m->int8 ? NULL : (uint16_t *)(void *)take(m, n * 2);
 
 	*l = (struct hmr2_linear){ .dtype = HMR_DTYPE_BF16, .out = out, .in = in, .w = w };
+	if (m->int8)
+		bytes(m, l, size);
 	for (size_t i = 0; w && i < n; i++)
 		w[i] = hmr_st_bf16(size * next(m));
 	if (bias)
@@ -79,7 +96,7 @@ layer(struct maker *m, struct hmr2_layer *l, const struct hmr_hmr2_dims *d)
 }
 
 static void
-make(struct maker *m, struct hmr2_weights *w)
+make(struct maker *m, struct hmr2_weights *w, bool int8)
 {
 	const struct hmr_hmr2_dims *d = &w->d;
 
@@ -88,6 +105,7 @@ make(struct maker *m, struct hmr2_weights *w)
 	for (uint32_t i = 0; i < d->depth; i++) {
 		struct hmr2_block *b = &w->block[i];
 
+		m->int8 = int8 && i;
 		norm(m, &b->norm1, d->dim);
 		norm(m, &b->norm2, d->dim);
 		linear(m, &b->qkv, 3 * d->dim, d->dim, true);
@@ -95,6 +113,7 @@ make(struct maker *m, struct hmr2_weights *w)
 		linear(m, &b->fc1, d->mlp, d->dim, true);
 		linear(m, &b->fc2, d->dim, d->mlp, true);
 	}
+	m->int8 = false;
 	norm(m, &w->last_norm, d->dim);
 	w->token = floats(m, d->head_dim, 0, 1);
 	for (uint32_t i = 0; i < d->head_depth; i++)
@@ -111,8 +130,8 @@ hmr2_noise_full(struct hmr_hmr2_dims *d)
 }
 
 enum hmr_status
-hmr2_noise(struct hmr2_weights *w, const struct hmr_hmr2_dims *d, void **memory,
-	   struct hmr_err *e)
+hmr2_noise(struct hmr2_weights *w, const struct hmr_hmr2_dims *d, bool int8,
+	   void **memory, struct hmr_err *e)
 {
 	struct maker m = { .seed = 1 };
 
@@ -120,11 +139,11 @@ hmr2_noise(struct hmr2_weights *w, const struct hmr_hmr2_dims *d, void **memory,
 	*memory = NULL;
 	w->d = *d;
 	w->name = "noise";
-	w->precision = "bf16";
+	w->precision = int8 ? "int8" : "bf16";
 	w->block = calloc(d->depth, sizeof(*w->block));
 	w->layer = calloc(d->head_depth, sizeof(*w->layer));
 	if (w->block && w->layer) {
-		make(&m, w);
+		make(&m, w, int8);
 		*memory = aligned_alloc(64, m.at);
 	}
 	if (!*memory) {
@@ -132,6 +151,6 @@ hmr2_noise(struct hmr2_weights *w, const struct hmr_hmr2_dims *d, void **memory,
 		return hmr_fail(e, HMR_E_NOMEM, "weights");
 	}
 	m = (struct maker){ .base = *memory, .seed = 1 };
-	make(&m, w);
+	make(&m, w, int8);
 	return HMR_OK;
 }

@@ -246,6 +246,20 @@ hmr2_weights_drop(const void *p, size_t bytes)
 		madvise((void *)a, b - a, MADV_DONTNEED);
 }
 
+bool
+hmr2_weights_int8(const struct hmr2_weights *w)
+{
+	bool all = w->d.depth > 1;
+
+	for (uint32_t i = 1; i < w->d.depth; i++) {
+		const struct hmr2_block *b = &w->block[i];
+
+		all = all && b->qkv.dtype == HMR_DTYPE_I8 && b->proj.dtype == HMR_DTYPE_I8 &&
+			b->fc1.dtype == HMR_DTYPE_I8 && b->fc2.dtype == HMR_DTYPE_I8;
+	}
+	return all;
+}
+
 size_t
 hmr2_linear_bytes(const struct hmr2_linear *l)
 {

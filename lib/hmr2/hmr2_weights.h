@@ -55,6 +55,8 @@ hmr2_weights_of(struct hmr2_weights *w, const struct hmr_safetensors *file,
 void hmr2_weights_close(struct hmr2_weights *w);	/* accepts a zeroed one */
 /* The pages of a tensor are not needed again: they may leave memory. */
 void hmr2_weights_drop(const void *p, size_t bytes);
+/* Whether all blocks but the first, which is finer, are I8. */
+bool hmr2_weights_int8(const struct hmr2_weights *w);
 size_t hmr2_linear_bytes(const struct hmr2_linear *l);
 /* Row i as float32: out [in]. */
 void hmr2_linear_row(const struct hmr2_linear *l, uint32_t i, float *out);

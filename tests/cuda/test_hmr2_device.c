@@ -11,6 +11,7 @@
 #include "hmr2/hmr2_crop.h"
 #include "hmr2/hmr2_noise.h"
 #include "hmr2/hmr2_ref.h"
+#include "kernel_run.h"
 
 /* The reference's numbers; the limits are the project's. Observed: rotations 2e-5,
  * vertices 5e-4 mm, joints in the image 5e-4 px. */
@@ -69,7 +70,7 @@ test_half(void **state)
 		struct hmr2_cuda *c;
 		float all = 0;
 
-			c = network(&o);
+		c = network(&o);
 		run(c, crops, N, r);
 		for (size_t i = 0; i < N; i++) {
 			const float *x = expected("joints3d") + i * 132;
@@ -84,60 +85,7 @@ test_half(void **state)
 		print_message("# %s: joints %.2f mm\n", k ? "f16" : "bf16", (double)all);
 		assert_true(all < limit[k]);
 		hmr2_cuda_free(c);
-		}
-}
-
-static float
-noise(uint32_t *seed)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (float)(*seed >> 8) / 0x1p23f - 1;
-}
-
-/* A kernel's array: `at` is its pointer in the arguments. */
-struct array {
-	void *host;
-	size_t bytes;
-	size_t at;
-	bool out;		/* brought back after the run */
-};
-
-static void
-launch(const char *name, const uint32_t grid[3], uint32_t block, size_t shared,
-       void *args, size_t bytes, const struct array *array, int n)
-{
-	const struct hmr_device_api *api = hmr_device_api();
-	const struct hmr_kernel *k;
-	struct hmr_device *d;
-	struct hmr_queue *q;
-	struct hmr_err e = { 0 };
-	enum hmr_status st;
-	void *p[8], *pinned[8];
-
-	if (api->open(&d, 0, 0, &e) || api->queue_new(d, &q, &e) ||
-	    api->kernel(d, name, &k, &e))
-		fail_msg("%s: %s", name, e.msg);
-	for (int i = 0; i < n; i++) {
-		if (api->alloc(d, array[i].bytes, &p[i], &e) ||
-		    api->alloc_host(d, array[i].bytes, &pinned[i], &e))
-			fail_msg("%s", e.msg);
-		memcpy(pinned[i], array[i].host, array[i].bytes);
-		memcpy((char *)args + array[i].at, &p[i], sizeof(p[i]));
-		assert_int_equal(api->copy_in(q, p[i], pinned[i], array[i].bytes, &e), 0);
 	}
-	st = api->launch(q, k, grid, block, shared, args, bytes, &e);
-	for (int i = 0; i < n && !st; i++)
-		if (array[i].out)
-			st = api->copy_out(q, pinned[i], p[i], array[i].bytes, &e);
-	if (st || (st = api->sync(q, &e)))
-		fail_msg("%s: %s", name, e.msg);
-	for (int i = 0; i < n; i++) {
-		memcpy(array[i].host, pinned[i], array[i].bytes);
-		api->release(d, p[i]);
-		api->release_host(d, pinned[i]);
-	}
-	api->queue_free(q);
-	api->close(d);
 }
 
 /* Attention on tensor cores against the plain kernel, and that against the formula.
@@ -295,7 +243,7 @@ test_wide(void **state)
 	void *memory;
 
 	(void)state;
-	if (hmr2_noise(&w, &d, &memory, &e))
+	if (hmr2_noise(&w, &d, false, &memory, &e))
 		fail_msg("%s", e.msg);
 	tokens = malloc(192 * d.dim * sizeof(float));
 	room = malloc(hmr2_ref_bytes(&d));

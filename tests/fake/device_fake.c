@@ -168,6 +168,8 @@ take(struct hmr_device *d, size_t bytes, bool host, void **out, struct hmr_err *
 	d->memory = m;
 	*(host ? &f->bytes_host : &f->bytes) += bytes;
 	f->bytes_peak = f->bytes > f->bytes_peak ? f->bytes : f->bytes_peak;
+	if (f->bytes_host > f->bytes_host_peak)
+		f->bytes_host_peak = f->bytes_host;
 	*out = m->at;
 	return HMR_OK;
 }
@@ -243,6 +245,8 @@ gemm_new(struct hmr_device *d, const struct hmr_gemm_desc *desc, struct hmr_gemm
 		return st;
 	if (!(d->libs & HMR_DEVICE_BLAS))
 		return hmr_fail(e, HMR_E_DEVICE, "cuBLASLt is not loaded");
+	if (desc->in == HMR_DEVICE_I8 && hmr_fake()->no_int8)
+		return HMR_EOF;
 	*out = fake_object(sizeof(**out));
 	(*out)->desc = *desc;
 	(*out)->workspace = desc->workspace / 2;

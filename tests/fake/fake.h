@@ -23,13 +23,14 @@ struct hmr_fake {
 	uint64_t fail_at;	/* the call that fails, from 1; 0: none */
 	bool sticky;		/* and every one after it */
 	bool no_dnn, no_blas;	/* the libraries are not there */
+	bool no_int8;		/* nor 8-bit products */
 	size_t memory;		/* bytes of the device */
 	int devices, major, minor;
 	/* what they read */
 	uint64_t calls;		/* that can fail, so far */
 	uint64_t made;		/* allocations and objects ever made */
 	long alive;		/* of them, not freed */
-	size_t bytes, bytes_peak, bytes_host;
+	size_t bytes, bytes_peak, bytes_host, bytes_host_peak;
 	uint64_t launches, gemms, convs;	/* done */
 	char wrong[200];	/* what CUDA would not have allowed; "" */
 };
