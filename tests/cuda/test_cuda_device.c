@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device layer's promises (cuda/device.h), on whichever is linked: copies, two
- * queues and an event between them, recordings, products and convolutions in every
- * form against double sums. Seen failing: B taken as [k][n], a bias along rows, C
- * left out, padding on the left taken from the top.
+ * queues and an event between them, recordings of them, products and convolutions in
+ * every form against double sums. Seen failing: B taken as [k][n], a bias along rows, C
+ * left out, padding on the left taken from the top, a recording that ends before the
+ * work of a queue that joined it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -374,11 +375,70 @@ test_queues(void **state)
 	api->event_free(b);
 }
 
+/* Recorded with a queue that joins and is waited for, after all its work or before
+ * the last of it, by q itself or by a third that q waits for. */
+static void
+join(struct hmr_queue *const other[2], struct hmr_event *const v[3], bool late, bool third)
+{
+	MUST(api->record_begin(q, &e));
+	MUST(api->copy_in(q, mem, host, 400, &e));
+	MUST(api->event_record(q, v[0], &e));
+	MUST(api->event_wait(other[0], v[0], &e));
+	MUST(api->copy(other[0], mem + 4096, mem, 400, &e));
+	MUST(api->event_record(other[0], v[1], &e));
+	if (late)
+		MUST(api->copy(other[0], mem + 8192, mem, 400, &e));
+	if (third) {
+		MUST(api->event_wait(other[1], v[1], &e));
+		MUST(api->event_record(other[1], v[2], &e));
+	}
+	MUST(api->event_wait(q, v[third ? 2 : 1], &e));
+	MUST(api->copy_out(q, host + 8192, mem + 4096, 400, &e));
+}
+
+static void
+test_joins(void **state)
+{
+	float *f = (float *)(void *)host;
+	struct hmr_queue *other[2];
+	struct hmr_event *v[3];
+	struct hmr_replay *r;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		MUST(api->event_new(dev, false, &v[i], &e));
+	for (int i = 0; i < 2; i++)
+		MUST(api->queue_new(dev, &other[i], &e));
+	for (int way = 0; way < 4; way++) {
+		struct hmr_err why = { 0 };
+		enum hmr_status st;
+
+		join(other, v, way & 1, way & 2);
+		st = api->record_end(q, &r, &why);
+		if (way & 1) {
+			assert_int_equal(st, HMR_E_DEVICE);
+			assert_non_null(strstr(why.msg, "cudaErrorStreamCaptureUnjoined"));
+			assert_null(r);
+			continue;
+		}
+		must(st, &why);
+		f[7] = (float)(11 + way);
+		MUST(api->replay(q, r, &e));
+		MUST(api->sync(q, &e));
+		assert_true(f[2048 + 7] == f[7]);
+		api->replay_free(r);
+	}
+	for (int i = 0; i < 3; i++)
+		api->event_free(v[i]);
+	for (int i = 0; i < 2; i++)
+		api->queue_free(other[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_products), cmocka_unit_test(test_convs) };
+		cmocka_unit_test(test_joins), cmocka_unit_test(test_products), cmocka_unit_test(test_convs) };
 
 	return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -2,12 +2,15 @@
 /* Queues of the fake device. What is put on one waits until somebody waits for it, so
  * a buffer that is used too early or changed too soon shows; every second time that
  * somebody waits, the other queues are as far as their events let them, so one that
- * runs ahead shows too. */
+ * runs ahead shows too. A recording knows what each of its queues has waited for, so
+ * that one that is not waited for when it ends fails it, as in CUDA. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "fake_impl.h"
+
+#define QUEUES 16	/* of a device */
 
 enum kind { COPY, FILL, LAUNCH, GEMM, CONV, RECORD, WAIT };
 
@@ -41,12 +44,16 @@ struct hmr_queue {
 	struct ops ops;
 	struct hmr_replay *into;	/* recorded into, or NULL */
 	bool own;			/* it began that recording */
+	uint32_t index;			/* of the device's */
+	uint32_t known[QUEUES];		/* of this recording: how much of each queue's
+					 * work comes before what is put here next */
 };
 
 struct hmr_event {
 	struct hmr_device *d;
 	struct hmr_queue *q;		/* last recorded on */
 	struct hmr_replay *in;		/* or within this recording */
+	uint32_t known[QUEUES];		/* where it was recorded */
 	bool timing;
 	uint64_t recorded, done;
 	struct timespec time;
@@ -78,6 +85,7 @@ add(struct ops *o, struct op op)
 static struct op *
 push(struct hmr_queue *q, enum kind kind)
 {
+	q->known[q->index] += kind != RECORD;
 	return add(recording(q) ? &q->into->ops : &q->ops,
 		   (struct op){ .kind = kind, .on = q->own ? NULL : q });
 }
@@ -148,6 +156,20 @@ inside(const struct hmr_device *d, const void *p, size_t n, bool host)
 	return false;
 }
 
+static uint32_t
+free_index(const struct hmr_device *d)
+{
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		const struct hmr_queue *q = d->queues;
+
+		while (q && q->index != i)
+			q = q->next;
+		if (!q)
+			return i;
+	}
+	abort();
+}
+
 enum hmr_status
 fake_queue_new(struct hmr_device *d, struct hmr_queue **out, struct hmr_err *e)
 {
@@ -158,6 +180,7 @@ fake_queue_new(struct hmr_device *d, struct hmr_queue **out, struct hmr_err *e)
 		return st;
 	*out = fake_object(sizeof(**out));
 	(*out)->d = d;
+	(*out)->index = free_index(d);
 	(*out)->next = d->queues;
 	d->queues = *out;
 	return HMR_OK;
@@ -283,6 +306,7 @@ fake_event_record(struct hmr_queue *q, struct hmr_event *v, struct hmr_err *e)
 	v->in = recording(q);
 	o = push(q, RECORD);
 	o->v = v;
+	memcpy(v->known, q->known, sizeof(v->known));
 	if (v->in)	/* its ticket is that of a replay */
 		return HMR_OK;
 	v->q = q;
@@ -305,6 +329,9 @@ fake_event_wait(struct hmr_queue *q, struct hmr_event *v, struct hmr_err *e)
 	o = push(q, WAIT);
 	o->v = v;
 	o->ticket = v->recorded;
+	for (int i = 0; recording(q) && i < QUEUES; i++)
+		if (q->known[i] < v->known[i])
+			q->known[i] = v->known[i];
 	return HMR_OK;
 }
 
@@ -345,6 +372,8 @@ fake_record_begin(struct hmr_queue *q, struct hmr_err *e)
 		fake_wrong("two recordings at once");
 	q->into = q->d->recording = fake_object(sizeof(*q->into));
 	q->own = true;
+	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
+		memset(o->known, 0, sizeof(o->known));
 	return HMR_OK;
 }
 
@@ -357,6 +386,11 @@ fake_record_end(struct hmr_queue *q, struct hmr_replay **out, struct hmr_err *e)
 	*out = NULL;
 	if (!r || !q->own)
 		fake_wrong("the end of no recording");
+	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
+		if (!st && recording(o) && q->known[o->index] < o->known[o->index])
+			st = hmr_fail(e, HMR_E_DEVICE, "cudaStreamEndCapture: capturing "
+				      "stream has unjoined work "
+				      "(cudaErrorStreamCaptureUnjoined)");
 	q->d->recording = NULL;
 	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
 		o->into = NULL;
