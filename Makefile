@@ -33,6 +33,10 @@ NVCC_FLAGS := -O2 -std=c++17 --threads 2 $(foreach a,$(CUDA_ARCH),-gencode arch=
   $(if $(filter 1,$(CUDA)),$(shell $(NVCC) --help | grep -q compress-mode && echo --compress-mode=size)) \
   -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics $(if $(WERROR),-Werror all-warnings)
 
+# The same bits as the CPU: no fused products where images and boxes are worked out.
+NVCC_FLAGS_image_fill := -fmad=false
+NVCC_FLAGS_detect_boxes := -fmad=false
+
 PKG_media := libavformat libavcodec libavdevice libavutil libswscale
 PKG_ALL := libzstd libxxhash libcjson libzip nettle zlib $(PKG_media)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_ALL) 2>/dev/null)
@@ -95,7 +99,7 @@ $O/%.o: %.c
 $O/lib/cuda/%.o: lib/cuda/%.cu $O/arch
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  NVCC $<")
-	$Q$(NVCC) $(NVCC_FLAGS) -Ilib -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$Q$(NVCC) $(NVCC_FLAGS) $(NVCC_FLAGS_$(notdir $*)) -Ilib -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 # What follows from CUDA and CUDA_ARCH is made again when they change.
 $O/arch: FORCE

@@ -117,11 +117,13 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 			 hmr_boxfile_sorted(c->boxes) ? "read along" : "sorted",
 			 (double)hmr_boxfile_bytes(c->boxes) / 0x1p20,
 			 (double)i->max_payload / 0x1p20);
-	else if (!c->detector || i->width != c->o.width || i->height != c->o.height) {
+	else if (!c->detector || i->width != c->o.width || i->height != c->o.height ||
+		 i->max_payload > c->o.image_bytes) {
 		hmr_detector_free(c->detector);
 		c->detector = NULL;
 		c->o.width = i->width;
 		c->o.height = i->height;
+		c->o.image_bytes = i->max_payload;
 		if ((st = hmr_detector_new(&c->detector, c->model, &c->o, e)))
 			return st;
 		tell_plan(c, i);

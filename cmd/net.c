@@ -79,8 +79,12 @@ hmr_net_tell(const char *name, const struct hmr_net_plan *p, size_t buffers)
 void
 hmr_net_tell_gpu(const struct hmr_net_plan *p)
 {
+	char images[40] = "";
+
+	if (p->images)
+		snprintf(images, sizeof(images), ", two images %zu", p->images);
 	if (p->device)
 		hmr_info(1, "GPU memory: %zu bytes (weights %zu, activations %zu, "
-			 "workspace %zu); pinned host memory: %zu", p->device, p->weights,
-			 p->activations, p->workspace, p->staging);
+			 "workspace %zu%s); pinned host memory: %zu", p->device, p->weights,
+			 p->activations, p->workspace, images, p->staging);
 }

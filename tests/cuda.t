@@ -59,10 +59,10 @@ gpu() { "$F/hmr-detect" -d cuda --precision f32 "$@"; }
 # --- what is the same, and what is said -----------------------------------------
 expect 0 "detected on the fake GPU" gpu -v -o "$T/gpu.hmr" "$T/three.hmr"
 like "$T/err" "on cuda:0, f32" "… says where"
-like "$T/err" "GPU memory: [0-9]+ bytes \(weights [0-9]+, activations [0-9]+, workspace [0-9]+\); pinned host memory: [0-9]+" \
+like "$T/err" "GPU memory: [0-9]+ bytes \(weights [0-9]+, activations [0-9]+, workspace [0-9]+, two images [0-9]+\); pinned host memory: [0-9]+" \
     "… and what it takes, in bytes"
 bytes=$(sed -n 's/.*GPU memory: \([0-9]*\) bytes.*/\1/p' "$T/err")
-work=$(sed -n 's/.*workspace \([0-9]*\));.*/\1/p' "$T/err")
+work=$(sed -n 's/.*workspace \([0-9]*\),.*/\1/p' "$T/err")
 hmr-detect -d cpu -o "$T/cpu.hmr" "$T/three.hmr"
 hmr-info --frames "$T/gpu.hmr" >"$T/a"
 hmr-info --frames "$T/cpu.hmr" >"$T/b"
@@ -77,7 +77,7 @@ like "$T/err" "device auto: cpu, libcublasLt" "… says why not"
 # --- memory ----------------------------------------------------------------------
 least=$((bytes - work))
 expect 0 "--gpu-mem of the least" gpu -v --gpu-mem $least -o "$T/x.hmr" "$T/three.hmr"
-like "$T/err" "GPU memory: $least bytes .*workspace 0\)" "… leaves the workspace out"
+like "$T/err" "GPU memory: $least bytes .*workspace 0," "… leaves the workspace out"
 HMR_FAKE="memory=$least" expect 0 "… and takes no more" gpu --gpu-mem $least -o "$T/x.hmr" "$T/three.hmr"
 fails 1 "--gpu-mem of a byte less" gpu --gpu-mem $((least - 1)) "$T/three.hmr"
 like "$T/err" "$least bytes of GPU memory" "… says what is needed"

@@ -11,6 +11,7 @@ extern "C" {
 #endif
 extern const struct hmr_kernel hmr_kernels_nn_f32[], hmr_kernels_nn_f16[],
 	hmr_kernels_nn_bf16[], hmr_kernels_nn_move[];
+extern const struct hmr_kernel hmr_kernels_image[], hmr_kernels_detect[];
 extern const struct hmr_kernel hmr_kernels_hmr2_vit[], hmr_kernels_hmr2_int8[],
 	hmr_kernels_hmr2_attend[],
 	hmr_kernels_hmr2_decoder[], hmr_kernels_hmr2_skin[],
@@ -20,7 +21,7 @@ extern const struct hmr_kernel hmr_kernels_hmr2_vit[], hmr_kernels_hmr2_int8[],
 #endif
 
 #define HMR_KERNEL_LISTS { hmr_kernels_nn_f32, hmr_kernels_nn_f16, \
-	hmr_kernels_nn_bf16, hmr_kernels_nn_move, \
+	hmr_kernels_nn_bf16, hmr_kernels_nn_move, hmr_kernels_image, hmr_kernels_detect, \
 	hmr_kernels_hmr2_vit, \
 	hmr_kernels_hmr2_int8, hmr_kernels_hmr2_attend, hmr_kernels_hmr2_decoder, hmr_kernels_hmr2_skin, \
 	hmr_kernels_hmr2_square }

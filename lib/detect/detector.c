@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The detector: networks for the sizes it runs at, images into their inputs, their
- * outputs to boxes, one suppression; see detector.h. What the outputs mean is
- * decode.h's, which kind of detector it is detector_spec.c's.
+ * The detector: networks for the sizes it runs at and what they need; see detector.h.
+ * It runs in detector_run.c or detector_gpu.c. What the outputs mean is decode.h's,
+ * which kind of detector it is detector_spec.c's.
  */
 #include "detect/detector.h"
 
@@ -10,40 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/decode.h"
-#include "detect/detector_spec.h"
-#include "detect/tile.h"
-#include "image/sample.h"
-
-#define SCALES (HMR_DETECT_SIDES + 1)
-
-struct scale {
-	uint64_t gpu_mem;		/* bytes of a GPU that it needs; 0: no limit */
-	struct hmr_net *net;
-	struct hmr_decoder decoder;
-	float *input;
-	uint32_t side;			/* pixels of the image's longer side; 0: fixed size */
-	uint32_t width, height;		/* of the network */
-	float gate;			/* of the image's height; 0: none */
-};
-
-struct hmr_detector {
-	struct hmr_detector_options o;
-	struct hmr_detect_spec spec;
-	struct hmr_signature sign;
-	char about[HMR_DETECTOR_ABOUT];
-	bool nhwc;
-	uint32_t multiple;		/* of free sizes */
-	uint32_t n_scales;
-	struct scale scale[SCALES];	/* of the whole image, rising; tiles' own last */
-	int tile_scale;			/* that tiles run on; -1: none */
-	struct hmr_sampler *sampler;
-	struct hmr_scored *found;
-	uint32_t cap;			/* of found */
-	struct hmr_tile_part *part;	/* [HMR_TILE_PARTS], with tiles */
-	uint64_t gpu_over;		/* bytes of o.gpu_mem that no network needs */
-	float value_scale[3], value_bias[3];	/* of R G B in 0..1 */
-};
+#include "detect/detector_impl.h"
+#include "nn/target.h"
 
 /* An image's size at a scale: the longer side as asked, the aspect kept. */
 static void
@@ -61,7 +29,7 @@ shape(uint32_t w, uint32_t h, uint32_t side, uint32_t out[2])
 static bool
 dims_of(void *ctx, const char *name, struct hmr_dims *d)
 {
-	return hmr_net_output(ctx, name, d) != NULL;
+	return hmr_net_shape(ctx, name, d);
 }
 
 /* A network for s->width x s->height pixels, as hmr_net_new() takes it. */
@@ -70,7 +38,8 @@ net_options(const struct hmr_detector *d, const struct scale *s,
 	    const char *names[HMR_DECODE_OUTPUTS + 1], struct hmr_net_options *o)
 {
 	*o = (struct hmr_net_options){ .device = d->o.device, .precision = d->o.precision,
-		.threads = d->o.threads, .outputs = names };
+		.threads = d->o.threads, .outputs = names,
+		.around = s->around.before ? &s->around : NULL };
 	hmr_decoder_names(&d->spec, names);
 	o->input = (struct hmr_dims){ 4, { 1, 3, s->height, s->width } };
 	if (d->nhwc)
@@ -83,10 +52,15 @@ share_gpu(struct hmr_detector *d, const struct hmr_model *m, uint32_t n, struct 
 {
 	const char *names[HMR_DECODE_OUTPUTS + 1];
 	struct hmr_net_options o;
-	uint64_t least, sum = 0;
+	struct hmr_slots_plan slots;
+	uint64_t least, sum;
 	enum hmr_status st;
 
-	for (uint32_t i = 0; d->o.gpu_mem && i < n; i++) {
+	if (!d->o.gpu_mem || d->gpu < 0)
+		return HMR_OK;
+	hmr_slots_plan(&slots, d->slot, hmr_detector_list(d));
+	sum = slots.device;
+	for (uint32_t i = 0; i < n; i++) {
 		net_options(d, &d->scale[i], names, &o);
 		if ((st = hmr_net_least(m, &o, &least, e)))
 			return st;
@@ -94,11 +68,17 @@ share_gpu(struct hmr_detector *d, const struct hmr_model *m, uint32_t n, struct 
 		sum += least;
 	}
 	if (sum > d->o.gpu_mem)
-		return hmr_fail(e, HMR_E_DEVICE, "%u networks need %llu bytes of GPU memory, the "
-				"limit is %llu", n, (unsigned long long)sum,
+		return hmr_fail(e, HMR_E_DEVICE, "%u networks and two images need %llu bytes of GPU "
+				"memory, the limit is %llu", n, (unsigned long long)sum,
 				(unsigned long long)d->o.gpu_mem);
 	d->gpu_over = d->o.gpu_mem - sum;
 	return HMR_OK;
+}
+
+static bool
+is_image(const struct hmr_dims *d, const struct hmr_dims *wanted)
+{
+	return d->n == 4 && !memcmp(d->d, wanted->d, 4 * sizeof(*d->d));
 }
 
 static enum hmr_status
@@ -108,7 +88,7 @@ open_net(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 	const char *names[HMR_DECODE_OUTPUTS + 1];
 	struct hmr_net_options o;
 	struct hmr_net_plan plan;
-	struct hmr_dims dims;
+	struct hmr_dims dims = { .n = 0 };
 	enum hmr_status st;
 
 	net_options(d, s, names, &o);
@@ -118,12 +98,31 @@ open_net(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
 	hmr_net_plan(s->net, &plan);
 	if (s->gpu_mem)
 		d->gpu_over -= plan.device - s->gpu_mem;
-	if (!(s->input = hmr_net_input(s->net, NULL, &dims)) || dims.n != 4 ||
-	    memcmp(dims.d, o.input.d, 4 * sizeof(*dims.d)))
+	s->input = hmr_net_input(s->net, NULL, &dims);
+	if (!is_image(&dims, &o.input))
 		return hmr_fail(e, HMR_E_MODEL, "input is not an image of %ux%u", s->width,
 				s->height);
-	return hmr_decoder_init(&s->decoder, &d->spec, s->width, s->height, dims_of, s->net,
-				e);
+	return d->gpu >= 0 ? HMR_OK : hmr_decoder_init(&s->decoder, &d->spec, s->width,
+						       s->height, dims_of, s->net, e);
+}
+
+/* On a GPU the decoder is part of the network's plan: known before it is opened. */
+static enum hmr_status
+plan_net(struct hmr_detector *d, struct scale *s, const struct hmr_model *m,
+	 struct hmr_err *e)
+{
+	const char *names[HMR_DECODE_OUTPUTS + 1];
+	struct hmr_net_options o;
+	struct hmr_net *net;
+	enum hmr_status st;
+
+	net_options(d, s, names, &o);
+	o.plan_only = true;
+	if ((st = hmr_net_new(&net, m, &o, e)))
+		return st;
+	st = hmr_decoder_init(&s->decoder, &d->spec, s->width, s->height, dims_of, net, e);
+	hmr_net_free(net);
+	return st;
 }
 
 /* Its size for images of w x h at most: a free one follows their aspect. */
@@ -199,33 +198,20 @@ set_tiles(struct hmr_detector *d)
 		d->tile_scale--;
 }
 
-static uint32_t
-nets(const struct hmr_detector *d)
+uint32_t
+hmr_detector_nets(const struct hmr_detector *d)
 {
 	return d->n_scales + (d->tile_scale == (int)d->n_scales);
 }
 
+/* Boxes of the host; without tiles a GPU has its own. */
 static enum hmr_status
-open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
+make_boxes(struct hmr_detector *d, struct hmr_err *e)
 {
-	uint32_t most[2] = { 1, 1 };
 	uint64_t cap = 0;
-	enum hmr_status st;
 
-	if ((st = set_scales(d, e)))
-		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
-	set_tiles(d);
-	if ((st = share_gpu(d, m, nets(d), e)))
-		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
-	for (uint32_t i = 0; i < nets(d); i++) {
-		struct scale *s = &d->scale[i];
-
-		if ((st = open_net(d, s, m, e)))
-			return hmr_fail_in(e, st, "%s (%s)", hmr_model_name(m), d->about);
-		cap += (i < d->n_scales) * (uint64_t)s->decoder.cells;
-		most[0] = s->width > most[0] ? s->width : most[0];
-		most[1] = s->height > most[1] ? s->height : most[1];
-	}
+	for (uint32_t i = 0; i < d->n_scales; i++)
+		cap += d->scale[i].decoder.cells;
 	if (d->tile_scale >= 0) {
 		uint32_t tiles = d->o.tile_rows * d->o.tile_cols;
 
@@ -234,12 +220,74 @@ open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
 			return hmr_fail(e, HMR_E_NOMEM, "detector");
 	}
 	if (cap > UINT32_MAX)
-		return hmr_fail(e, HMR_E_LIMIT, "%s: %llu boxes an image, tiles together",
-				hmr_model_name(m), (unsigned long long)cap);
+		return hmr_fail(e, HMR_E_LIMIT, "%llu boxes an image, tiles together",
+				(unsigned long long)cap);
+	if (d->gpu >= 0 && d->tile_scale < 0)
+		return HMR_OK;
 	d->cap = (uint32_t)cap;
 	if (!(d->found = calloc(d->cap, sizeof(*d->found))))
 		return hmr_fail(e, HMR_E_NOMEM, "detector");
+	return HMR_OK;
+}
+
+/* On a GPU, all that is not a network's; else the sampler. */
+static enum hmr_status
+make_sampling(struct hmr_detector *d, struct hmr_err *e)
+{
+	uint32_t most[2] = { 1, 1 };
+
+	if (d->gpu >= 0)
+		return hmr_slots_new(&d->slots, d->gpu, d->slot, hmr_detector_list(d), e);
+	for (uint32_t i = 0; i < hmr_detector_nets(d); i++) {
+		const struct scale *s = &d->scale[i];
+
+		most[0] = s->width > most[0] ? s->width : most[0];
+		most[1] = s->height > most[1] ? s->height : most[1];
+	}
 	return hmr_sampler_new(&d->sampler, d->o.width, d->o.height, most[0], most[1], e);
+}
+
+/* Plans all networks, then opens them. */
+static enum hmr_status
+open_all(struct hmr_detector *d, const struct hmr_model *m, struct hmr_err *e)
+{
+	uint32_t n;
+	enum hmr_status st;
+
+	if ((st = set_scales(d, e)))
+		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
+	set_tiles(d);
+	n = hmr_detector_nets(d);
+	for (uint32_t i = 0; d->gpu >= 0 && i < n; i++)
+		if ((st = plan_net(d, &d->scale[i], m, e)))
+			return hmr_fail_in(e, st, "%s (%s)", hmr_model_name(m), d->about);
+	for (uint32_t i = 0; d->gpu >= 0 && i < n; i++)
+		hmr_detector_surround(d, &d->scale[i]);
+	if ((st = share_gpu(d, m, n, e)) || (st = make_sampling(d, e)))
+		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
+	for (uint32_t i = 0; i < n; i++) {
+		if (d->slots) {
+			d->scale[i].around.device = hmr_slots_device(d->slots);
+			d->scale[i].around.queue = hmr_slots_queue(d->slots);
+		}
+		if ((st = open_net(d, &d->scale[i], m, e)))
+			return hmr_fail_in(e, st, "%s (%s)", hmr_model_name(m), d->about);
+	}
+	if ((st = make_boxes(d, e)))
+		return hmr_fail_in(e, st, "%s", hmr_model_name(m));
+	return HMR_OK;
+}
+
+/* Whether it runs on a GPU, and on which. */
+static enum hmr_status
+choose_gpu(struct hmr_detector *d, struct hmr_err *e)
+{
+	struct hmr_target t;
+	enum hmr_status st = hmr_target_choose(&t, d->o.device, e);
+
+	d->gpu = !st && t.kind == HMR_TARGET_CUDA ? t.index : -1;
+	d->slot = hmr_slot_bytes(d->o.width, d->o.height, d->o.image_bytes);
+	return st;
 }
 
 enum hmr_status
@@ -253,7 +301,8 @@ hmr_detector_new(struct hmr_detector **out, const struct hmr_model *m,
 	if (!(d = calloc(1, sizeof(*d))))
 		return hmr_fail(e, HMR_E_NOMEM, "detector");
 	d->o = *o;
-	if (!(st = hmr_detector_spec(&d->spec, &d->sign, d->about, m, o, e))) {
+	if (!(st = choose_gpu(d, e)) &&
+	    !(st = hmr_detector_spec(&d->spec, &d->sign, d->about, m, o, e))) {
 		const struct hmr_detect_spec *s = &d->spec;
 
 		d->nhwc = d->sign.input.dims.d[1] != 3 || s->layout == HMR_LAYOUT_NHWC;
@@ -278,8 +327,11 @@ hmr_detector_free(struct hmr_detector *d)
 {
 	if (!d)
 		return;
+	if (d->slots)
+		hmr_slots_idle(d->slots);
 	for (int i = 0; i < SCALES; i++)
 		hmr_net_free(d->scale[i].net);
+	hmr_slots_free(d->slots);
 	hmr_sampler_free(d->sampler);
 	free(d->found);
 	free(d->part);
@@ -289,8 +341,14 @@ hmr_detector_free(struct hmr_detector *d)
 void
 hmr_detector_plan(const struct hmr_detector *d, struct hmr_detector_plan *out)
 {
+	struct hmr_slots_plan slots = { 0, 0 };
+
 	memset(out, 0, sizeof(*out));
-	out->n_sizes = nets(d);
+	if (d->slots)
+		hmr_slots_plan(&slots, d->slot, hmr_detector_list(d));
+	out->nets.images = out->nets.device = slots.device;
+	out->nets.staging = slots.staging;
+	out->n_sizes = hmr_detector_nets(d);
 	for (uint32_t i = 0; i < out->n_sizes; i++) {
 		struct hmr_net_plan p;
 
@@ -303,7 +361,8 @@ hmr_detector_plan(const struct hmr_detector *d, struct hmr_detector_plan *out)
 		out->size[i][0] = d->scale[i].width;
 		out->size[i][1] = d->scale[i].height;
 	}
-	out->buffers = hmr_sampler_bytes(d->sampler) + d->cap * sizeof(*d->found) +
+	out->buffers = (d->sampler ? hmr_sampler_bytes(d->sampler) : 0) +
+		d->cap * sizeof(*d->found) +
 		(d->part ? HMR_TILE_PARTS * sizeof(*d->part) : 0) + sizeof(*d);
 }
 
@@ -330,8 +389,8 @@ hmr_detector_about(const struct hmr_detector *d)
  * recall .910 and precision .945, stretched to 448x320 .901 and .939, to 448x352
  * .899 and .930. */
 static void
-fit(const struct hmr_detector *d, const struct scale *s, const struct hmr_image *im,
-    uint32_t size[2])
+fit_size(const struct hmr_detector *d, const struct scale *s, uint32_t w, uint32_t h,
+	 uint32_t size[2])
 {
 	uint32_t net[2] = { s->width, s->height };
 	double k;
@@ -340,11 +399,11 @@ fit(const struct hmr_detector *d, const struct scale *s, const struct hmr_image 
 	size[1] = net[1];
 	if (d->spec.fit == HMR_FIT_STRETCH)
 		return;
-	k = fmin((double)net[0] / im->width, (double)net[1] / im->height);
-	size[0] = (uint32_t)(im->width * k);
-	size[1] = (uint32_t)(im->height * k);
+	k = fmin((double)net[0] / w, (double)net[1] / h);
+	size[0] = (uint32_t)(w * k);
+	size[1] = (uint32_t)(h * k);
 	if (s->side) {
-		shape(im->width, im->height, s->side, size);
+		shape(w, h, s->side, size);
 		k = fmin((double)net[0] / size[0], (double)net[1] / size[1]);
 		for (int i = 0; i < 2; i++)
 			size[i] = k < 1 ? (uint32_t)(size[i] * k) : size[i];
@@ -353,154 +412,27 @@ fit(const struct hmr_detector *d, const struct scale *s, const struct hmr_image 
 		size[i] = size[i] ? size[i] : 1;
 }
 
-/* Everything the padding's colour. */
-static void
-paint(struct hmr_detector *d, struct scale *s)
+void
+hmr_detector_fit(const struct hmr_detector *d, const struct scale *s, uint32_t w,
+		 uint32_t h, struct hmr_detector_fit *f, struct hmr_mapping *m)
 {
-	size_t plane = (size_t)s->width * s->height;
-
-	for (int c = 0; c < 3; c++) {
-		int to = d->spec.bgr ? 2 - c : c;
-		float v = d->spec.fill[c] / 255 * d->value_scale[c] + d->value_bias[c];
-		float *at = s->input + (d->nhwc ? (size_t)to : (size_t)to * plane);
-		size_t step = d->nhwc ? 3 : 1;
-
-		for (size_t i = 0; i < plane; i++)
-			at[i * step] = v;
-	}
-}
-
-static enum hmr_status
-fill(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
-     struct hmr_mapping *m, struct hmr_err *e)
-{
-	size_t plane = (size_t)s->width * s->height, step = d->nhwc ? 3 : 1;
-	struct hmr_raster r = { .step = step, .pitch = s->width * step };
-	uint32_t size[2], at[2] = { 0, 0 };
-
-	fit(d, s, im, size);
-	if (d->spec.centred) {
-		at[0] = (s->width - size[0]) / 2;
-		at[1] = (s->height - size[1]) / 2;
-	}
-	r.width = size[0];
-	r.height = size[1];
-	if (r.width < s->width || r.height < s->height)
-		paint(d, s);
-	for (int c = 0; c < 3; c++) {
-		size_t to = (size_t)(d->spec.bgr ? 2 - c : c);
-
-		r.channel[c] = s->input + (d->nhwc ? to : to * plane) +
-			(at[1] * (size_t)s->width + at[0]) * step;
-		r.scale[c] = d->value_scale[c];
-		r.bias[c] = d->value_bias[c];
-	}
+	fit_size(d, s, w, h, f->size);
+	f->at[0] = d->spec.centred ? (s->width - f->size[0]) / 2 : 0;
+	f->at[1] = d->spec.centred ? (s->height - f->size[1]) / 2 : 0;
 	for (int i = 0; i < 2; i++) {
-		m->offset[i] = (float)at[i];
-		m->scale[i] = (float)(i ? im->height : im->width) / (float)size[i];
+		m->offset[i] = (float)f->at[i];
+		m->scale[i] = (float)(i ? h : w) / (float)f->size[i];
 	}
-	return hmr_sample_image(d->sampler, im, &r, e);
-}
-
-/* Appends a network's boxes in im, which begins at origin in the whole image. */
-static enum hmr_status
-run_net(struct hmr_detector *d, struct scale *s, const struct hmr_image *im,
-	const uint32_t origin[2], uint32_t *n, struct hmr_err *e)
-{
-	const float *data[HMR_DECODE_OUTPUTS];
-	struct hmr_mapping m = { .origin = { (float)origin[0], (float)origin[1] } };
-	struct hmr_dims dims;
-	enum hmr_status st;
-
-	if ((st = fill(d, s, im, &m, e)) || (st = hmr_net_run(s->net, 0, e)))
-		return st;
-	for (uint32_t i = 0; i < s->decoder.n_outputs; i++)
-		data[i] = hmr_net_output(s->net, s->decoder.name[i], &dims);
-	hmr_decode(&s->decoder, data, d->o.score, &m, d->found, n);
-	return HMR_OK;
-}
-
-/* Without those shorter than the gate. */
-static uint32_t
-gated(struct hmr_scored *b, uint32_t n, float least)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (fmaxf(b[i].box[2] - b[i].box[0], b[i].box[3] - b[i].box[1]) >= least)
-			b[kept++] = b[i];
-	return kept;
-}
-
-static enum hmr_status
-run_tiles(struct hmr_detector *d, const struct hmr_image *im, uint32_t *n,
-	  struct hmr_err *e)
-{
-	struct hmr_tiles t = { d->o.tile_rows, d->o.tile_cols, im->width, im->height };
-	struct scale *s = &d->scale[d->tile_scale];
-	uint32_t parts = 0;
-	enum hmr_status st;
-
-	for (uint32_t i = 0; i < t.rows * t.cols; i++) {
-		uint32_t rect[4], from = *n;
-		struct hmr_image part;
-
-		hmr_tile_rect(&t, i / t.cols, i % t.cols, rect);
-		hmr_image_part(im, rect, &part);
-		if ((st = run_net(d, s, &part, rect, n, e)))
-			return st;
-		*n = from + hmr_boxes_nms(d->found + from, *n - from, d->o.nms);
-		*n = from + hmr_tile_sort(&t, i / t.cols, i % t.cols, d->found + from,
-					  *n - from, d->part, &parts);
-	}
-	hmr_tile_join(d->part, parts, d->found, n);
-	return HMR_OK;
-}
-
-static enum hmr_status
-run_all(struct hmr_detector *d, const struct hmr_image *im, uint32_t *n,
-	struct hmr_err *e)
-{
-	static const uint32_t corner[2] = { 0, 0 };
-	enum hmr_status st;
-
-	for (uint32_t i = 0; i < d->n_scales; i++) {
-		struct scale *s = &d->scale[i];
-		uint32_t from = *n;
-
-		if ((st = run_net(d, s, im, corner, n, e)))
-			return st;
-		*n = from + gated(d->found + from, *n - from, s->gate * (float)im->height);
-	}
-	return d->tile_scale < 0 ? HMR_OK : run_tiles(d, im, n, e);
 }
 
 enum hmr_status
-hmr_detector_run(struct hmr_detector *d, const struct hmr_image *im,
-		 struct hmr_person *out, uint32_t *n, uint32_t *over,
-		 struct hmr_err *e)
+hmr_detector_begin(struct hmr_detector *d, const struct hmr_image *im, struct hmr_err *e)
 {
-	uint32_t found = 0;
-	enum hmr_status st;
+	return d->slots ? hmr_detector_gpu_begin(d, im, e) : HMR_OK;
+}
 
-	*n = *over = 0;
-	if ((st = run_all(d, im, &found, e)))
-		return st;
-	found = hmr_boxes_nms(d->found, found, d->o.nms);
-	for (uint32_t i = 0; i < found; i++) {
-		struct hmr_scored *b = &d->found[i];
-		struct hmr_person p = { .score = b->score };
-
-		if (!hmr_box_clip(b->box, (float)im->width, (float)im->height) ||
-		    fmaxf(b->box[2] - b->box[0], b->box[3] - b->box[1]) <
-		    d->o.min_size)
-			continue;
-		if (*n == d->o.max_people) {
-			++*over;
-			continue;
-		}
-		memcpy(p.box, b->box, sizeof(p.box));
-		out[(*n)++] = p;
-	}
-	return HMR_OK;
+bool
+hmr_detector_ahead(const struct hmr_detector *d)
+{
+	return d->slots != NULL;
 }

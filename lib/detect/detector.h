@@ -24,6 +24,7 @@ struct hmr_detector_options {
 	unsigned threads;
 	uint64_t gpu_mem;		/* for all of its networks together */
 	uint32_t width, height;		/* the largest image */
+	uint64_t image_bytes;		/* of its section, at most; 0: any format, 16 bit */
 	float score;			/* people of at least this score */
 	float nms;			/* overlap above which the weaker box goes; < 0: 0.5,
 					 * or none where the network has done it */
@@ -69,8 +70,21 @@ const char *hmr_detector_precision(const struct hmr_detector *d);
 /* "yolox, guessed from its outputs", "yolox, as x.json says", … */
 const char *hmr_detector_about(const struct hmr_detector *d);
 
-/* People by falling score into out, which holds max_people; *n of them, and
- * *over how many more there were. */
+/* Whether images are looked at beside the CPU: then it pays to begin the next one
+ * before the one in work is finished. */
+bool hmr_detector_ahead(const struct hmr_detector *d);
+/* Takes an image into work and returns; at most two are begun and not finished.
+ * After a failure it is not begun. */
+HMR_MUST_USE enum hmr_status
+hmr_detector_begin(struct hmr_detector *d, const struct hmr_image *im, struct hmr_err *e);
+/* The same image, the first that was begun and is not finished: people by falling
+ * score into out, which holds max_people; *n of them, and *over how many more there
+ * were. */
+HMR_MUST_USE enum hmr_status
+hmr_detector_finish(struct hmr_detector *d, const struct hmr_image *im,
+		    struct hmr_person *out, uint32_t *n, uint32_t *over,
+		    struct hmr_err *e);
+/* Both. */
 HMR_MUST_USE enum hmr_status
 hmr_detector_run(struct hmr_detector *d, const struct hmr_image *im,
 		 struct hmr_person *out, uint32_t *n, uint32_t *over,

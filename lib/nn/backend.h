@@ -32,6 +32,7 @@ struct hmr_job {		/* borrowed until close */
 	unsigned threads;	/* never 0 */
 	int index;		/* of the device */
 	uint64_t gpu_mem;	/* most bytes of a device's memory; 0: no limit */
+	const struct hmr_net_around *around;	/* NULL: none */
 };
 
 struct hmr_exec;		/* a backend's own */
@@ -57,6 +58,11 @@ struct hmr_backend {
 				    struct hmr_err *e);
 	/* What it computes in. NULL: the job's. */
 	enum hmr_precision (*precision)(const struct hmr_exec *x);
+	/* With job->around; NULL: not known here. */
+	void *(*slot_job)(struct hmr_exec *x, uint32_t slot);
+	const void *(*slot_result)(const struct hmr_exec *x, uint32_t slot);
+	enum hmr_status (*put)(struct hmr_exec *x, uint32_t plan, uint32_t slot,
+			       struct hmr_err *e);
 };
 
 const struct hmr_backend *hmr_backend_ref(void);

@@ -322,7 +322,7 @@ hmr_backend_cpu(void)
 {
 	static const struct hmr_backend b = { "cpu", HMR_PRECISION_F32, true, cpu_open,
 		cpu_close, cpu_input, cpu_run, cpu_output, cpu_sizes, cpu_describe,
-		cpu_run_step, NULL };
+		cpu_run_step, NULL, NULL, NULL, NULL };
 
 	return &b;
 }

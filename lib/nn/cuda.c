@@ -3,7 +3,8 @@
  * The cuda backend: half precision, float32 without TF32 or bfloat16, NHWC. Memory is
  * one block, planned before the device is opened (cuda_plan.c) and never more than
  * --gpu-mem. Each batch size is recorded once, from the copy of its inputs to the
- * copy of its outputs, and replayed for every run, so a run is one call.
+ * copy of its outputs, and replayed for every run, so a run is one call. What a stage
+ * does around the network (around.h) is recorded with it, once for each slot.
  *
  * What auto means is half precision: BlazePose's bodies on a frame of vtest.avi are
  * off by 1 mm in it and by 32 mm in bfloat16, which rounds eight times as coarsely.
@@ -16,7 +17,8 @@ static void
 close_plan(struct hmr_exec *x, struct cuda_plan *p)
 {
 	if (x->api)
-		x->api->replay_free(p->replay);
+		for (uint32_t i = 0; i < HMR_AROUND_SLOTS; i++)
+			x->api->replay_free(p->replay[i]);
 	for (uint32_t i = 0; p->step && i < p->n_steps; i++) {
 		if (p->step[i].gemm)
 			x->api->gemm_free(p->step[i].gemm);
@@ -36,10 +38,12 @@ cuda_close(struct hmr_exec *x)
 	for (uint32_t p = 0; x->plan && p < x->job->n_plans; p++)
 		close_plan(x, &x->plan[p]);
 	if (x->device) {
-		x->api->queue_free(x->queue);
+		if (!x->job->around)
+			x->api->queue_free(x->queue);
 		x->api->release(x->device, x->memory);
 		x->api->release_host(x->device, x->staging);
-		x->api->close(x->device);
+		if (!x->job->around)
+			x->api->close(x->device);
 	}
 	free(x->plan);
 	free(x->method);
@@ -79,6 +83,21 @@ set_type(struct hmr_exec *x)
 		x->type == HMR_DEVICE_BF16 ? "bf16" : "f16";
 }
 
+/* One of its own, or the stage's. */
+static enum hmr_status
+get_device(struct hmr_exec *x, struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	if (x->job->around) {
+		x->device = x->job->around->device;
+		x->queue = x->job->around->queue;
+		return HMR_OK;
+	}
+	st = x->api->open(&x->device, x->job->index, HMR_DEVICE_BLAS | HMR_DEVICE_DNN, e);
+	return st ? st : x->api->queue_new(x->device, &x->queue, e);
+}
+
 static enum hmr_status
 open_device(struct hmr_exec *x, struct hmr_err *e)
 {
@@ -86,16 +105,13 @@ open_device(struct hmr_exec *x, struct hmr_err *e)
 	void *p;
 	enum hmr_status st;
 
-	if ((st = x->api->open(&x->device, x->job->index,
-			       HMR_DEVICE_BLAS | HMR_DEVICE_DNN, e)))
+	if ((st = get_device(x, e)))
 		return st;
 	set_type(x);
 	info = x->api->info(x->device);
 	if (!x->api->has(x->device, x->type))
 		return hmr_fail(e, HMR_E_DEVICE, "%s (%d.%d) has no %s", info->name,
 				info->major, info->minor, x->type_name);
-	if ((st = x->api->queue_new(x->device, &x->queue, e)))
-		return st;
 	if ((st = x->api->alloc(x->device, x->total, &p, e)))
 		return hmr_fail_in(e, st, "%s, %zu of %zu bytes free", info->name,
 				   info->bytes_free, info->bytes);
@@ -139,30 +155,37 @@ copy_outputs(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 }
 
 static enum hmr_status
-put_all(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
+put_all(struct hmr_exec *x, uint32_t p, uint32_t slot, struct hmr_err *e)
 {
+	bool around = x->job->around;
 	enum hmr_status st;
 
-	if ((st = copy_inputs(x, p, e)))
+	if ((st = around ? cuda_around_before(x, p, slot, e) : copy_inputs(x, p, e)))
 		return st;
 	for (uint32_t i = 0; i < x->plan[p].n_launches; i++)
 		if ((st = cuda_launch_run(x, &x->plan[p].launch[i], e)))
 			return st;
-	return copy_outputs(x, p, e);
+	return around ? cuda_around_after(x, p, slot, e) : copy_outputs(x, p, e);
 }
 
 /* Once as it is, which loads kernels and shows errors; then recorded. */
 static enum hmr_status
 record(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 {
+	uint32_t slots = x->job->around ? x->job->around->slots : 1;
 	enum hmr_status st, end;
 
-	if ((st = put_all(x, p, e)) || (st = x->api->sync(x->queue, e)) ||
-	    (st = x->api->record_begin(x->queue, e)))
+	if ((st = put_all(x, p, 0, e)) || (st = x->api->sync(x->queue, e)))
 		return st;
-	st = put_all(x, p, e);
-	end = x->api->record_end(x->queue, &x->plan[p].replay, st ? NULL : e);
-	return st ? st : end;
+	for (uint32_t i = 0; i < slots; i++) {
+		if ((st = x->api->record_begin(x->queue, e)))
+			return st;
+		st = put_all(x, p, i, e);
+		end = x->api->record_end(x->queue, &x->plan[p].replay[i], st ? NULL : e);
+		if (st || (st = end))
+			return st;
+	}
+	return HMR_OK;
 }
 
 static enum hmr_status
@@ -209,13 +232,21 @@ cuda_open(struct hmr_exec **out, const struct hmr_job *job, struct hmr_err *e)
 static float *
 cuda_input(struct hmr_exec *x, uint32_t i)
 {
-	return x->staging ? (float *)(void *)(x->staging + x->host_in[i]) : NULL;
+	if (!x->staging || x->job->around)
+		return NULL;
+	return (float *)(void *)(x->staging + x->host_in[i]);
+}
+
+static enum hmr_status
+cuda_put(struct hmr_exec *x, uint32_t p, uint32_t slot, struct hmr_err *e)
+{
+	return x->api->replay(x->queue, x->plan[p].replay[slot], e);
 }
 
 static enum hmr_status
 cuda_run(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 {
-	enum hmr_status st = x->api->replay(x->queue, x->plan[p].replay, e);
+	enum hmr_status st = cuda_put(x, p, 0, e);
 
 	return st ? st : x->api->sync(x->queue, e);
 }
@@ -224,7 +255,9 @@ static const float *
 cuda_output(struct hmr_exec *x, uint32_t p, uint32_t i)
 {
 	(void)p;
-	return x->staging ? (const float *)(const void *)(x->staging + x->host_out[i]) : NULL;
+	if (!x->staging || x->job->around)
+		return NULL;
+	return (const float *)(const void *)(x->staging + x->host_out[i]);
 }
 
 static void
@@ -272,7 +305,7 @@ hmr_backend_cuda(void)
 {
 	static const struct hmr_backend b = { "cuda", HMR_PRECISION_F16, false, cuda_open,
 		cuda_close, cuda_input, cuda_run, cuda_output, cuda_sizes, cuda_describe,
-		cuda_run_step, cuda_precision };
+		cuda_run_step, cuda_precision, cuda_around_job, cuda_around_result, cuda_put };
 
 	return &b;
 }

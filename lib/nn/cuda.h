@@ -3,13 +3,15 @@
  * Inside the cuda backend: cuda_plan.c says what lies where, without a device;
  * cuda_step.c turns nodes into launches, with cuda_conv.c for what multiplies,
  * cuda_move.c for what moves or works number by number, cuda_group.c for what sums
- * up; cuda.c opens, uploads, records and runs.
+ * up; cuda_around.c for what a stage does beside; cuda.c opens, uploads, records and
+ * runs.
  */
 #ifndef HMR_NN_CUDA_H
 #define HMR_NN_CUDA_H
 
 #include "cuda/device.h"
 #include "cuda/nn_args.h"
+#include "nn/around.h"
 #include "nn/backend.h"
 
 #define CUDA_ALIGN 256u
@@ -71,13 +73,13 @@ struct cuda_plan {
 	uint32_t n_steps;
 	struct cuda_launch *launch;
 	uint32_t n_launches, cap_launches;
-	struct hmr_replay *replay;
+	struct hmr_replay *replay[HMR_AROUND_SLOTS];	/* one, or of each slot */
 };
 
 struct hmr_exec {
 	const struct hmr_job *job;
 	const struct hmr_device_api *api;	/* NULL: planned only */
-	struct hmr_device *device;
+	struct hmr_device *device;		/* these two: the stage's with job->around */
 	struct hmr_queue *queue;
 	enum hmr_precision precision;
 	enum hmr_device_type type;
@@ -89,14 +91,18 @@ struct hmr_exec {
 	struct cuda_plan *plan;			/* [plans] */
 
 	/* One block of device memory: weights, workspace, inputs and outputs as
-	 * float32 (below f32), inputs, activations. Offsets of all. */
+	 * float32 (below f32), inputs, activations. Offsets of all. With job->around
+	 * no float32 inputs, but jobs, their work, results. */
 	uint8_t *memory;
 	size_t at_workspace, at_in32[HMR_GRAPH_IO_MAX], at_in[HMR_GRAPH_IO_MAX];
 	size_t at_out32[HMR_GRAPH_IO_MAX], at_block;
+	size_t at_job, at_work, at_result;
 	size_t workspace, total;
-	/* Pinned host memory: inputs, outputs; at least a piece of weights. */
+	/* Pinned host memory: inputs, outputs, or jobs and results of all slots; at
+	 * least a piece of weights. */
 	uint8_t *staging;
 	size_t host_in[HMR_GRAPH_IO_MAX], host_out[HMR_GRAPH_IO_MAX], host_bytes;
+	size_t host_job[HMR_AROUND_SLOTS], host_result[HMR_AROUND_SLOTS];
 	struct hmr_net_plan sizes;
 };
 
@@ -107,6 +113,23 @@ enum cuda_method cuda_method_of(const struct hmr_node *n, const struct hmr_dims 
 const void *cuda_const_at(const struct hmr_exec *x, uint32_t value, enum cuda_form form);
 const void *cuda_taps_at(const struct hmr_exec *x, const struct hmr_node *n);
 enum cuda_form cuda_weight_form(enum cuda_method m);
+
+/* Images of a plan's runs, at least 1. */
+static inline uint32_t
+cuda_batch(const struct hmr_exec *x, uint32_t plan)
+{
+	uint32_t n = x->job->plan[plan].batch;
+
+	return n ? n : 1;
+}
+
+/* cuda_around.c */
+HMR_MUST_USE enum hmr_status
+cuda_around_before(struct hmr_exec *x, uint32_t plan, uint32_t slot, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status
+cuda_around_after(struct hmr_exec *x, uint32_t plan, uint32_t slot, struct hmr_err *e);
+void *cuda_around_job(struct hmr_exec *x, uint32_t slot);
+const void *cuda_around_result(const struct hmr_exec *x, uint32_t slot);
 
 /* cuda_weights.c: constants in their forms, to the device in pieces. */
 HMR_MUST_USE enum hmr_status cuda_weights_upload(struct hmr_exec *x, struct hmr_err *e);

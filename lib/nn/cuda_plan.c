@@ -11,6 +11,7 @@
 
 #define WORKSPACE ((size_t)16 << 20)	/* then a quarter of it, and so on to 0 */
 #define WORKSPACE_LEAST ((size_t)64 << 10)
+#define PIECE ((size_t)256 << 10)	/* of weights on their way, at least */
 
 static size_t
 up(size_t n)
@@ -156,6 +157,26 @@ plan_one(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 	return st;
 }
 
+/* What a stage does around the network: its jobs, work and results. Returns where
+ * the device's memory goes on. */
+static size_t
+place_around(struct hmr_exec *x, size_t at)
+{
+	const struct hmr_net_around *a = x->job->around;
+	size_t n = cuda_batch(x, x->job->n_plans - 1);
+
+	for (uint32_t i = 0; i < a->slots; i++) {
+		x->host_job[i] = x->host_bytes;
+		x->host_bytes += up(n * a->job);
+		x->host_result[i] = x->host_bytes;
+		x->host_bytes += up(n * a->result);
+	}
+	x->at_job = at;
+	x->at_work = x->at_job + up(n * a->job);
+	x->at_result = x->at_work + up(n * a->work);
+	return x->at_result + up(n * a->result);
+}
+
 /* Inputs and outputs: where the host's copies are, and the device's. */
 static void
 place_io(struct hmr_exec *x)
@@ -164,9 +185,16 @@ place_io(struct hmr_exec *x)
 	const struct hmr_dims *dims = x->job->plan[x->job->n_plans - 1].dims;
 	size_t at = x->sizes.weights;
 
+	if (x->job->around)
+		at = place_around(x, at);
 	for (uint32_t i = 0; i < g->n_inputs; i++) {
 		size_t n = hmr_dims_total(&dims[g->input[i].value]);
 
+		if (x->job->around) {
+			x->at_in[i] = at;
+			at += up(x->item * n);
+			continue;
+		}
 		x->host_in[i] = x->host_bytes;
 		x->host_bytes += up(4 * n);
 		x->at_in32[i] = x->at_in[i] = at;
@@ -181,8 +209,10 @@ place_io(struct hmr_exec *x)
 
 		if (!x->job->keep[i])
 			continue;
-		x->host_out[i] = x->host_bytes;
-		x->host_bytes += up(4 * n);
+		if (!x->job->around) {
+			x->host_out[i] = x->host_bytes;
+			x->host_bytes += up(4 * n);
+		}
 		x->at_out32[i] = at;
 		at += x->item != 4 ? up(4 * n) : 0;
 	}
@@ -190,6 +220,8 @@ place_io(struct hmr_exec *x)
 	at += up(x->sizes.activations);
 	x->at_workspace = at;
 	x->sizes.activations = at - x->sizes.weights;
+	if (x->host_bytes < PIECE)
+		x->host_bytes = PIECE;
 }
 
 /* Whether a value is a number of an element, too large for 16-bit formats. */
@@ -254,6 +286,9 @@ cuda_plan_make(struct hmr_exec *x, struct hmr_err *e)
 
 	if ((st = choose_precision(x, e)))
 		return st;
+	if (job->around && job->graph->n_inputs != 1)
+		return hmr_fail(e, HMR_E_MODEL, "%u inputs, one image is wanted",
+				job->graph->n_inputs);
 	x->plan = calloc(job->n_plans, sizeof(*x->plan));
 	x->method = calloc(job->graph->n_nodes + 1, sizeof(*x->method));
 	if (!x->plan || !x->method)

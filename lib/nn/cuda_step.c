@@ -155,7 +155,7 @@ cuda_steps_make(struct hmr_exec *x, uint32_t plan, struct hmr_err *e)
 	struct cuda_plan *p = &x->plan[plan];
 	enum hmr_status st;
 
-	if ((st = add_converts(x, plan, true, e)))
+	if (!x->job->around && (st = add_converts(x, plan, true, e)))
 		return st;
 	for (uint32_t i = 0; i < p->n_steps; i++)
 		if ((st = add_step(x, plan, &p->step[i], e)))

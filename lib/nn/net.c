@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nn/around.h"
 #include "nn/backend.h"
 #include "nn/graph.h"
 #include "nn/slice.h"
@@ -135,7 +136,12 @@ open_backend(struct hmr_net *n, struct hmr_err *e)
 {
 	enum hmr_status st = n->backend->open(&n->exec, &n->job, e), sliced;
 
-	if (st == HMR_E_LIMIT && !n->slices) {
+	if (st == HMR_E_LIMIT && n->job.around) {
+		if (n->job.n_plans > 1 && n->plan[0].batch == 1) {
+			n->job.n_plans = 1;
+			st = n->backend->open(&n->exec, &n->job, e);
+		}
+	} else if (st == HMR_E_LIMIT && !n->slices) {
 		if ((sliced = slice(n, e)))
 			return sliced;
 		if (n->slices)
@@ -182,9 +188,10 @@ hmr_net_new(struct hmr_net **out, const struct hmr_model *m,
 	n->job.automatic = !o->precision;
 	n->job.plan_only = o->plan_only;
 	n->job.gpu_mem = o->gpu_mem;
+	n->job.around = n->backend->put ? o->around : NULL;
 	if ((n->backend->slices && (st = slice(n, e))) || (st = open_backend(n, e)))
 		goto fail;
-	n->ran = n->n_plans - 1;
+	n->ran = (n->slices ? n->n_plans : n->job.n_plans) - 1;
 	*out = n;
 	return HMR_OK;
 fail:
@@ -254,6 +261,30 @@ hmr_net_precision(const struct hmr_net *n)
 	return precision_name[n->job.precision];
 }
 
+bool
+hmr_net_shape(const struct hmr_net *n, const char *name, struct hmr_dims *dims)
+{
+	const struct hmr_dims *all = n->plan[n->n_plans - 1].dims;
+
+	for (uint32_t i = 0; i < n->g->n_inputs; i++)
+		if (!strcmp(n->g->input[i].name, name)) {
+			*dims = all[n->g->input[i].value];
+			return true;
+		}
+	for (uint32_t i = 0; i < n->g->n_outputs; i++)
+		if (n->keep[i] && !strcmp(n->g->output[i].name, name)) {
+			*dims = all[n->g->output[i].value];
+			return true;
+		}
+	return false;
+}
+
+uint32_t
+hmr_net_batch(const struct hmr_net *n)
+{
+	return n->plan[(n->slices ? n->n_plans : n->job.n_plans) - 1].batch;
+}
+
 float *
 hmr_net_input(struct hmr_net *n, const char *name, struct hmr_dims *dims)
 {
@@ -272,10 +303,12 @@ hmr_net_input(struct hmr_net *n, const char *name, struct hmr_dims *dims)
 static bool
 find_plan(const struct hmr_net *n, uint32_t batch, uint32_t *p)
 {
-	*p = n->n_plans - 1;
+	uint32_t plans = n->slices ? n->n_plans : n->job.n_plans;
+
+	*p = plans - 1;
 	if (!batch)
 		return true;
-	for (uint32_t i = 0; i < n->n_plans; i++)
+	for (uint32_t i = 0; i < plans; i++)
 		if (n->plan[i].batch == batch) {
 			*p = i;
 			return true;
@@ -295,6 +328,35 @@ hmr_net_run(struct hmr_net *n, uint32_t batch, struct hmr_err *e)
 		return hmr_slices_run(n->slices, n->backend, n->exec,
 				      n->plan[p].batch, e);
 	return n->backend->run(n->exec, p, e);
+}
+
+bool
+hmr_net_around(const struct hmr_net *n)
+{
+	return n->job.around != NULL;
+}
+
+void *
+hmr_net_job(struct hmr_net *n, uint32_t slot)
+{
+	return n->backend->slot_job(n->exec, slot);
+}
+
+const void *
+hmr_net_result(const struct hmr_net *n, uint32_t slot)
+{
+	return n->backend->slot_result(n->exec, slot);
+}
+
+enum hmr_status
+hmr_net_put(struct hmr_net *n, uint32_t batch, uint32_t slot, struct hmr_err *e)
+{
+	uint32_t p;
+
+	if (!find_plan(n, batch, &p))
+		return hmr_fail(e, HMR_E_USAGE, "no plan for a batch of %u", batch);
+	n->ran = p;
+	return n->backend->put(n->exec, p, slot, e);
 }
 
 const float *

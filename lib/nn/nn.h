@@ -57,6 +57,7 @@ hmr_model_folder(char *out, size_t cap, struct hmr_err *e);
 enum hmr_precision { HMR_PRECISION_AUTO, HMR_PRECISION_F32, HMR_PRECISION_BF16,
 	HMR_PRECISION_F16, HMR_PRECISION_INT8, HMR_PRECISION_FP8 };
 
+struct hmr_net_around;
 struct hmr_net_options {
 	const char *device;	/* "auto", "cpu", "ref", "cuda[:N]" */
 	enum hmr_precision precision;
@@ -76,10 +77,13 @@ struct hmr_net_options {
 	/* Only the plan on a GPU, whether there is one or not: hmr_net_plan() and
 	 * hmr_net_step() work, inputs and outputs are NULL, it cannot run. */
 	bool plan_only;
+	/* On cuda: what is done there before and after a run, nn/around.h; else NULL. */
+	const struct hmr_net_around *around;
 };
 
 struct hmr_net_plan {		/* bytes */
 	size_t weights, activations, workspace;
+	size_t images;		/* of a stage on a GPU: two of them, and its own lists */
 	size_t device;		/* of these, on a GPU: all or nothing */
 	size_t staging;		/* on the host beside it, pinned for the most part */
 };
@@ -97,6 +101,12 @@ hmr_net_least(const struct hmr_model *m, const struct hmr_net_options *o,
 void hmr_net_plan(const struct hmr_net *n, struct hmr_net_plan *out);
 const char *hmr_net_backend(const struct hmr_net *n);	/* "cpu", "ref", "cuda:0" */
 const char *hmr_net_precision(const struct hmr_net *n);	/* "f32", … */
+/* Sizes of an input or a kept output, of the largest batch; false: no such name. Also
+ * of a network that is only planned. */
+bool hmr_net_shape(const struct hmr_net *n, const char *name, struct hmr_dims *dims);
+/* The largest batch that one run may have: less than planned for where --gpu-mem is
+ * short of memory and there is something around it. */
+uint32_t hmr_net_batch(const struct hmr_net *n);
 
 /* Where the caller writes input i as float32 of *dims (the largest batch). The
  * same place for every batch size. Contiguous, in the model's layout. */

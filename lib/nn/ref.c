@@ -234,7 +234,7 @@ hmr_backend_ref(void)
 {
 	static const struct hmr_backend b = { "ref", HMR_PRECISION_F32, false, ref_open,
 		ref_close, ref_input, ref_run, ref_output, ref_sizes, ref_describe,
-		ref_run_step, NULL };
+		ref_run_step, NULL, NULL, NULL, NULL };
 
 	return &b;
 }

@@ -35,7 +35,7 @@ test_stage(void **state)
 	hmr_detector_plan(d, &plan);
 	assert_int_equal(plan.nets.device, f->bytes);
 	hmr_detector_free(d);
-	o.gpu_mem = plan.nets.weights + plan.nets.activations;
+	o.gpu_mem = plan.nets.weights + plan.nets.activations + plan.nets.images;
 	hmr_fake_reset();
 	assert_int_equal(hmr_detector_new(&d, m, &o, &e), 0);
 	assert_true(f->bytes_peak <= o.gpu_mem);
