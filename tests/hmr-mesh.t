@@ -100,6 +100,31 @@ for m in full lite blazepose-lite; do
 	is "$(rows bodies "$T/m.hmr" | wc -l)" "$bodies" "-m $m: as many bodies"
 done
 
+# --- people who are not upright --------------------------------------------------
+# The same people, large enough and whole, in the image turned clockwise.
+hmr-export -q -f png --frames 240 -o "$T/0.png" "$T/p.hmr"
+ffmpeg -nostdin -v error -i "$T/0.png" -vf transpose=1 "$T/90.png"
+ffmpeg -nostdin -v error -i "$T/0.png" -vf hflip,vflip "$T/180.png"
+for t in 0 90 180; do
+	rows people "$T/p.hmr" | awk -v t=$t '
+	$5 - $3 > 70 && $2 > 5 && $4 < 763 && $5 < 571 && $6 > 0.6 {
+		w = $4 - $2; h = $5 - $3
+		if (t == 0) b = $2 "," $3 "," w "," h
+		if (t == 90) b = 576 - $5 "," $2 "," h "," w
+		if (t == 180) b = 768 - $4 "," 576 - $5 "," w "," h
+		print "1," ++n "," b ",0.9"
+	}' >"$T/$t.mot"
+	hmr-decode -q "$T/$t.png" | hmr-detect -q --boxes "$T/$t.mot" |
+	    hmr-mesh -q -o "$T/$t.hmr"
+done
+whole=$(wc -l <"$T/0.mot")
+for t in 90 180; do
+	rows turned "$T/0.hmr" "$T/$t.hmr" $t >"$T/turned"
+	[ "$whole" -ge 3 ] && awk -v n="$whole" '$3 < 40 { good++ }
+	    END { exit !(NR == n && good >= n - 1) }' "$T/turned"
+	ok $? "turned by $t degrees: the same bodies, but for one" || notefile "$T/turned"
+done
+
 # --- parts equal the whole ------------------------------------------------------
 hmr-decode -q --start 30 --frames 4 -z 0 "$HMR_VTEST" | hmr-detect -z 0 |
     hmr-mesh -m lite -z 0 -o "$T/whole.hmr"

@@ -20,7 +20,7 @@
 #define EYES 1.8f	/* eyes half as far apart, 34 mm */
 #define SCALE 1.02f	/* and adults 2 % too small */
 
-/* Millimetres by which a network's points lie off in camera axes, whatever way the
+/* Millimetres by which a network's points lie off in the crop's axes, whatever way the
  * person faces: x of all and y of left against right from its own image points, z
  * of the heavy one from the full one. */
 static const char *const variants[] = { "heavy", "full", "lite" };
@@ -89,15 +89,19 @@ void
 hmr_fit_calibrate(struct hmr_fit_input *in, const char *decoder,
 		  const char *variant)
 {
-	float (*w)[3] = in->world, mid;
+	float (*w)[3] = in->world, mid, s = sinf(in->turn), c = cosf(in->turn);
 
 	if (!decoder || strcmp(decoder, "blazepose") != 0)
 		return;
 	for (int v = 0; v < 3 && variant; v++)
 		for (int i = 0; i < HMR_BODY_LANDMARKS &&
-		     !strcmp(variant, variants[v]); i++)
-			for (int k = 0; k < 3; k++)
-				w[i][k] -= 0.001f * offsets[v][i][k];
+		     !strcmp(variant, variants[v]); i++) {
+			const int8_t *o = offsets[v][i];
+
+			w[i][0] -= 0.001f * (c * o[0] - s * o[1]);
+			w[i][1] -= 0.001f * (s * o[0] + c * o[1]);
+			w[i][2] -= 0.001f * o[2];
+		}
 	for (int i = FIRST_ANKLE + 2; i < HMR_BODY_LANDMARKS; i++) {
 		const float *ankle = w[FIRST_ANKLE + (i - FIRST_ANKLE) % 2];
 		for (int k = 0; k < 3; k++)

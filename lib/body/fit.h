@@ -16,6 +16,8 @@ struct hmr_fit_input {
 	float box[4];				/* person, px */
 	float focal;				/* px */
 	float centre[2];			/* principal point, px */
+	float turn;				/* by which the network's crop was turned
+						 * clockwise, for hmr_fit_calibrate() */
 };
 
 /* Puts right what is known to be wrong with a network's world points; in place,

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include "body/fit.h"
+#include "detect/again.h"
 #include "detect/choose.h"
 #include "hmr2/hmr2_mesher.h"
-
-#define SURE 0.5f		/* the flag from which a person is looked at once */
 
 _Static_assert(HMR_BODY_JOINTS == HMR_POSE_JOINTS && HMR_BODY_SHAPES == HMR_SHAPE &&
 	       HMR_BODY_POINTS == HMR_JOINTS && HMR_BODY_LANDMARKS == HMR_LANDMARKS,
@@ -36,12 +35,13 @@ struct hmr_mesher {
 	struct hmr2_mesher *hmr2;	/* does it all where the model is HMR2 */
 	const char *decoder, *variant;	/* of the model, or NULL */
 	struct hmr_poser *poser;
+	struct hmr_again *again;
 	struct worker worker[WORKERS_MAX];
 	uint32_t workers, threads;
 	size_t bytes;
 	/* [pose.max_people] each */
-	struct hmr_crop *crop, *again_crop;
-	struct hmr_landmark_row *landmarks, *again;
+	struct hmr_crop *crop;
+	struct hmr_landmark_row *landmarks;
 	struct hmr_body_row *bodies;
 	uint32_t *person;		/* of a body */
 	uint32_t *chosen;
@@ -61,9 +61,7 @@ static enum hmr_status
 make_arrays(struct hmr_mesher *m, struct hmr_err *e)
 {
 	m->crop = array(m, sizeof(*m->crop));
-	m->again_crop = array(m, sizeof(*m->again_crop));
 	m->landmarks = array(m, sizeof(*m->landmarks));
-	m->again = array(m, sizeof(*m->again));
 	m->bodies = array(m, sizeof(*m->bodies));
 	m->person = array(m, sizeof(*m->person));
 	m->source = array(m, sizeof(*m->source));
@@ -71,7 +69,7 @@ make_arrays(struct hmr_mesher *m, struct hmr_err *e)
 	m->colours = array(m, HMR_APPEARANCE_VALUES * sizeof(float));
 	if (m->o.vertices)
 		m->vertices = array(m, hmr_body_vertices(m->body) * 3 * sizeof(float));
-	if (!m->crop || !m->again_crop || !m->landmarks || !m->again || !m->bodies ||
+	if (!m->crop || !m->landmarks || !m->bodies ||
 	    !m->person || !m->source || !m->chosen || !m->colours || (m->o.vertices && !m->vertices))
 		return hmr_fail(e, HMR_E_NOMEM, "bodies of %u people",
 				m->o.pose.max_people);
@@ -126,6 +124,7 @@ hmr_mesher_new(struct hmr_mesher **out, const struct hmr_model *model,
 	m->decoder = hmr_model_meta(model, "decoder");
 	m->variant = hmr_model_meta(model, "variant");
 	if ((st = hmr_poser_new(&m->poser, model, &o->pose, e)) ||
+	    (st = hmr_again_new(&m->again, o->pose.max_people, e)) ||
 	    (st = make_workers(m, e)) || (st = make_arrays(m, e))) {
 		hmr_mesher_free(m);
 		return st;
@@ -141,15 +140,14 @@ hmr_mesher_free(struct hmr_mesher *m)
 		return;
 	hmr2_mesher_free(m->hmr2);
 	hmr_poser_free(m->poser);
+	hmr_again_free(m->again);
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		hmr_fit_free(m->worker[i].fit);
 		hmr_appearance_free(m->worker[i].look);
 		hmr_pose_work_free(m->worker[i].work);
 	}
 	free(m->crop);
-	free(m->again_crop);
 	free(m->landmarks);
-	free(m->again);
 	free(m->bodies);
 	free(m->person);
 	free(m->source);
@@ -168,7 +166,7 @@ hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
 		return;
 	}
 	hmr_poser_plan(m->poser, net, buffers);
-	*buffers += m->bytes + sizeof(*m);
+	*buffers += m->bytes + hmr_again_bytes(m->again) + sizeof(*m);
 }
 
 const char *
@@ -216,70 +214,6 @@ make_crops(struct hmr_mesher *m, const struct hmr_image *im,
 	return kept;
 }
 
-/* Whether what was seen at the second look may be trusted: the shoulders above
- * the hips, and three quarters of the visible landmarks in the box, grown by a
- * tenth. Behind a sign the network likes to see somebody upside down. */
-static bool
-plausible(const struct hmr_landmark_row *l, const float box[4])
-{
-	enum { SHOULDER = 11, HIP = 23 };	/* left; the right one follows */
-	float grow[2] = { 0.1f * (box[2] - box[0]), 0.1f * (box[3] - box[1]) };
-	int in = 0, all = 0;
-
-	for (int i = 0; i < HMR_LANDMARKS; i++) {
-		const float *p = l->image[i];
-
-		if (!(p[2] > 0.5f))
-			continue;
-		all++;
-		in += p[0] > box[0] - grow[0] && p[0] < box[2] + grow[0] &&
-			p[1] > box[1] - grow[1] && p[1] < box[3] + grow[1];
-	}
-	return all && 4 * in >= 3 * all &&
-		l->image[SHOULDER][1] + l->image[SHOULDER + 1][1] <
-		l->image[HIP][1] + l->image[HIP + 1][1];
-}
-
-/* The network is bistable: a box a few pixels off can hide a person from it. Who
- * was not seen for sure is looked at again, a little closer and from further
- * away; what is then seen for sure, and is plausible, counts.
- * On vtest.avi 52 of 4528 people are looked at again. */
-static enum hmr_status
-look_again(struct hmr_mesher *m, const struct hmr_image *im,
-	   const struct hmr_person *people, uint32_t seen, struct hmr_err *e)
-{
-	static const float factor[] = { 1.1f / HMR_POSER_CROP, 1.6f / HMR_POSER_CROP };
-	enum hmr_status st;
-
-	for (size_t k = 0; k < sizeof(factor) / sizeof(factor[0]); k++) {
-		uint32_t n = 0;
-
-		for (uint32_t i = 0; i < seen; i++) {
-			const struct hmr_person *p = &people[m->landmarks[i].person];
-
-			if (m->landmarks[i].flag >= SURE)
-				continue;
-			hmr_poser_crop(p->box, im->width, im->height, &m->again_crop[n]);
-			m->again_crop[n].side *= factor[k];
-			m->again[n++].person = i;
-		}
-		if ((st = hmr_poser_run(m->poser, im, m->again_crop, n, m->again, e)))
-			return st;
-		for (uint32_t j = 0; j < n; j++) {
-			uint32_t i = m->again[j].person;
-			uint32_t person = m->landmarks[i].person;
-
-			if (!(m->again[j].flag >= SURE) ||
-			    !plausible(&m->again[j], people[person].box))
-				continue;
-			m->landmarks[i] = m->again[j];
-			m->landmarks[i].person = person;
-			m->crop[i] = m->again_crop[j];
-		}
-	}
-	return HMR_OK;
-}
-
 static void
 fill_row(struct hmr_body_row *row, const struct hmr_fit_output *f,
 	 const struct hmr_crop *c, const struct hmr_image *im, float focal,
@@ -318,6 +252,7 @@ fit_one(struct hmr_mesher *m, struct worker *w, const struct hmr_image *im,
 	memcpy(in.image, l->image, sizeof(in.image));
 	memcpy(in.world, l->world, sizeof(in.world));
 	memcpy(in.box, people[l->person].box, sizeof(in.box));
+	in.turn = m->crop[i].angle;
 	hmr_fit_calibrate(&in, m->decoder, m->variant);
 	if ((st = hmr_fit_run(w->fit, &in, &f, &w->e)))
 		return hmr_fail_in(&w->e, st, "person %u", l->person);
@@ -375,7 +310,8 @@ hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 			      &over);
 	seen = make_crops(m, im, people, n);
 	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)) ||
-	    (st = look_again(m, im, people, seen, e)))
+	    (st = hmr_again_run(m->again, m->poser, im, people, m->crop, m->landmarks,
+				seen, e)))
 		return st;
 	for (uint32_t i = 0; i < seen; i++)
 		if (m->landmarks[i].flag >= HMR_MESH_FLAG)

@@ -8,6 +8,8 @@
     rows.py camera FILE      fails where cameras, joints and vertices contradict each other
     rows.py gap A B LIMIT    fails where bodies of the same person differ by more, relative
                              to their own size
+    rows.py turned A B DEGREES    where B's images are A's turned clockwise: for each body of
+                             both, by given_id, the mean distance of its joints, mm
     rows.py nearest FILE SCORE < BOXES     for each line "x0 y0 x1 y1" the largest
                              coordinate difference to a person of that score or more
 """
@@ -33,6 +35,20 @@ def bodies(path):
             for b in read_stream.table(f.sections[b"BODY"], b"BODY"):
                 out[f.number, b["person"]] = b, f
     return out
+
+
+def turned(path, other, degrees):
+    """People of a known identity, before and after their image was turned."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    back = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    joints = [{}, {}]
+    for known, name in zip(joints, (path, other)):
+        for (number, person), (b, f) in bodies(name).items():
+            row = read_stream.table(f.sections[b"PEOP"], b"PEOP")[person]
+            known[number, row["given_id"]] = b["joints3d"].astype(float)
+    for key in sorted(set(joints[0]) & set(joints[1])):
+        gap = joints[1][key] @ back.T - joints[0][key]
+        print(numbers(*key, 1000 * np.linalg.norm(gap, axis=1).mean()))
 
 
 def camera(path):
@@ -74,6 +90,9 @@ def main(what, path, least="0", limit="0"):
         camera(path)
     if what == "gap":
         gap(path, least, float(limit))
+    if what == "turned":
+        turned(path, least, float(limit))
+        return
     people = []
     for kind, f in read_stream.read(open(path, "rb")):
         if kind != "frame":
