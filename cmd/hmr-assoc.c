@@ -367,6 +367,7 @@ main(int argc, char **argv)
 	if (stream) {
 		ops = &to_stream;
 	} else {
+		hmr_check_same(o.in, o.out);
 		fd = hmr_open_out(o.out);
 		if (hmr_lines_writer_new(&c.lines, fd, o.out ? o.out : "standard output",
 					 &c.lines_o, &e))
@@ -380,6 +381,10 @@ main(int argc, char **argv)
 			 " of them named, %" PRIu64 " filled in, %" PRIu64 " left out, %"
 			 PRIu64 " cuts", s->ids, s->people, s->named, s->filled,
 			 s->left_out, s->shots);
+		if (!code && s->people && !s->ids && !c.lines_o.all)
+			hmr_warn("no identities for %" PRIu64 " people: one takes %u frames "
+				 "(--min-hits); --all lists people without", s->people,
+				 c.o.tracker.min_hits);
 	}
 	if (fd >= 0 && code == HMR_EXIT_OK)
 		hmr_close_out(fd, o.out);

@@ -15,9 +15,9 @@
 #include "stream/lines_write.h"
 
 static const char usage[] =
-	"hmr-export [-hqVv] [-j threads] [-m body] [-o path] [--all] "
+	"hmr-export [-hqVv] [-f format] [-j threads] [-m body] [-o path] [--all] "
 	"[--axes camera|y-up] [--crf n] [--fields list] [--frames list] "
-	"[--max-frame WxH] [--no-history] [--surface full|light] -f format [file]";
+	"[--max-frame WxH] [--no-history] [--surface full|light] [file]";
 static const char help[] =
 	"  -f, --format=NAME       jsonl: JSON Lines, as hmr-assoc writes them\n"
 	"                          csv: one line per person and frame\n"
@@ -25,6 +25,7 @@ static const char help[] =
 	"                          mp4: a video of the images\n"
 	"                          obj, ply: a mesh per person and frame\n"
 	"                          png: a picture per frame\n"
+	"                          (default: what PATH's name ends in)\n"
 	"  -h, --help              this text\n"
 	"  -j, --threads=N         threads of mp4's encoder (default 0: one a processor)\n"
 	"  -m, --model=BODY        obj, ply: the body's file, where its name does not find it\n"
@@ -174,13 +175,22 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 	s->o.one = hmr_export_single(&s->choice);
 }
 
+/* The format that the output's name ends in, or NULL. */
+static const struct hmr_export_format *
+by_ending(const char *path)
+{
+	const char *dot = path ? strrchr(path, '.') : NULL;
+
+	return dot ? hmr_export_find(dot + 1) : NULL;
+}
+
 /* What can be said before anything is read or opened. */
 static void
-check(const struct export *s, const struct hmr_filter_options *fo)
+check(struct export *s, const struct hmr_filter_options *fo)
 {
 	bool to_stdout = !s->o.path || !strcmp(s->o.path, "-");
 
-	if (!s->format)
+	if (!s->format && !(s->format = by_ending(s->o.path)))
 		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4, obj, ply or png");
 	if (to_stdout && !s->format->to_stdout)
 		hmr_usage_die("%s needs -o", s->format->name);

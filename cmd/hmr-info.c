@@ -208,14 +208,19 @@ salvage(const char *in, const char *out, struct hmr_err *e)
 	fd = hmr_open_out(out);
 	if (!(st = hmr_writer_new(&w, fd, out ? out : "standard output", 0, e)))
 		st = hmr_stream_salvage(map.data, map.n, w, &s, e);
+	if (st == HMR_E_FORMAT)
+		hmr_fail_in(e, st, "%s", in);
 	hmr_writer_free(w);
 	hmr_map_close(&map);
 	if (!st)
 		hmr_close_out(fd, out);
+	if (!st && !s.whole && !s.lost_bytes)
+		return hmr_fail(e, HMR_E_FORMAT, "%s: incomplete: its %" PRIu64
+				" frames are whole", in, s.frames);
 	if (!st && !s.whole)
 		return hmr_fail(e, HMR_E_FORMAT, "%s: damaged: %" PRIu64 " frames are whole, %"
-				PRIu64 " bytes in %" PRIu64 " places were left out", in,
-				s.frames, s.lost_bytes, s.lost_ranges);
+				PRIu64 " bytes in %" PRIu64 " place%s were left out", in, s.frames,
+				s.lost_bytes, s.lost_ranges, s.lost_ranges == 1 ? "" : "s");
 	hmr_info(1, "%s: nothing is damaged, %" PRIu64 " frames", in, s.frames);
 	return st;
 }

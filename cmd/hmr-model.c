@@ -169,7 +169,8 @@ find_command(const char *name)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(commands[i].name, name))
 			return &commands[i];
-	hmr_usage_die("'%.40s' is no command", name);
+	hmr_usage_die("'%.40s' is no command: import, list, show, check, path, run or bench",
+		      name);
 }
 
 int
@@ -184,7 +185,7 @@ main(int argc, char **argv)
 	hmr_prog_openmp(argv);
 	options(argc, argv);
 	if (optind == argc)
-		hmr_usage_die("no command");
+		hmr_usage_die("no command: import, list, show, check, path, run or bench");
 	c = find_command(argv[optind]);
 	n = argc - optind - 1;
 	if (n < c->least || n > c->most)

@@ -44,6 +44,16 @@ info_print_frame(FILE *out, const struct hmr_head *h, const struct hmr_frame *f,
 	fputs(json ? "]}\n" : "\n", out);
 }
 
+/* Text from a stream, which may be anything: what would move a terminal's cursor or
+ * look like a line of ours is masked. */
+static void
+put(FILE *out, const char *label, const char *text)
+{
+	fputs(label, out);
+	for (; *text; text++)
+		fputc((unsigned char)*text < 32 || *text == 127 ? '?' : *text, out);
+}
+
 static void
 print_stages(FILE *out, const struct hmr_head *h)
 {
@@ -56,13 +66,15 @@ print_stages(FILE *out, const struct hmr_head *h)
 		const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(s, "name"));
 		const char *version = cJSON_GetStringValue(cJSON_GetObjectItem(s, "version"));
 
-		fprintf(out, "  stage     %s %s", name ? name : "?",
-			version ? version : "?");
+		put(out, "  stage     ", name ? name : "?");
+		put(out, " ", version ? version : "?");
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
 			const char *v = cJSON_GetStringValue(cJSON_GetObjectItem(s, keys[k]));
 
-			if (v)
-				fprintf(out, ", %s %s", keys[k], v);
+			if (v) {
+				fprintf(out, ", %s", keys[k]);
+				put(out, " ", v);
+			}
 		}
 		fputc('\n', out);
 	}
@@ -75,10 +87,16 @@ info_print_text(FILE *out, const struct hmr_head *h, const struct info_segment *
 	const struct hmr_head_info *i = hmr_head_info(h);
 	char tag[5];
 
-	fprintf(out, "segment\n  source    %s\n  size      %ux%u\n", i->source,
-		i->width, i->height);
-	fprintf(out, "  rate      %d/%d frames a second, time base %d/%d s\n",
-		i->rate_num, i->rate_den, i->tb_num, i->tb_den);
+	put(out, "segment\n  source    ", i->source);
+	if (i->width && i->height)
+		fprintf(out, "\n  size      %ux%u\n  rate      ", i->width, i->height);
+	else
+		fputs("\n  size      not known\n  rate      ", out);
+	if (i->rate_num)
+		fprintf(out, "%d/%d frames a second", i->rate_num, i->rate_den);
+	else
+		fputs("not known", out);
+	fprintf(out, ", time base %d/%d s\n", i->tb_num, i->tb_den);
 	print_stages(out, h);
 	fprintf(out, "  frames    %" PRIu64, g->frames);
 	if (g->frames)
@@ -94,9 +112,11 @@ info_print_text(FILE *out, const struct hmr_head *h, const struct info_segment *
 		g->ids);
 	if (st == HMR_EOF)
 		fprintf(out, "  end       complete\n");
-	else if (st == HMR_E_UPSTREAM)
-		fprintf(out, "  end       failed: %s: %s\n", end->stage, end->message);
-	else
+	else if (st == HMR_E_UPSTREAM) {
+		put(out, "  end       failed: ", end->stage);
+		put(out, ": ", end->message);
+		fputc('\n', out);
+	} else
 		fprintf(out, "  end       missing\n");
 }
 

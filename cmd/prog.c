@@ -197,11 +197,15 @@ hmr_usage_die(const char *fmt, ...)
 void
 hmr_bad_option(char **argv)
 {
-	const char *arg = optind > 0 ? argv[optind - 1] : "";
+	const char *arg = optind > 0 ? argv[optind - 1] : "", *next = argv[optind];
+	bool letter = optopt > 0 && optopt < 256;
 
-	if (optopt && optopt < 256 && arg[0] == '-' && arg[1] != '-')
+	/* getopt stays at a word of letters until its last one. */
+	if (letter && ((next && next[0] == '-' && strchr(next, optopt)) ||
+		       strncmp(arg, "--", 2) != 0))
 		hmr_usage_die("option -%c is unknown or lacks its value", optopt);
-	hmr_usage_die("option '%.100s' is unknown, ambiguous or lacks its value", arg);
+	hmr_usage_die("option '%.100s' is unknown, ambiguous or %s", arg,
+		      strchr(arg, '=') ? "takes no value" : "lacks its value");
 }
 
 int

@@ -55,7 +55,14 @@ for mode in --salvage --verify; do
 	fails 2 "$mode onto the file that it reads" hmr-info $mode -o "$T/own.hmr" "$T/own.hmr"
 	same "$T/own.hmr" "$T/two.hmr" "leaves the file as it was"
 done
+head -c 424 "$T/tiny.hmr" >"$T/noend.hmr"	# without its third record
+fails 3 "salvage of a stream that was cut between frames" \
+	hmr-info --salvage -o "$T/saved.hmr" "$T/noend.hmr"
+like "$T/err" 'incomplete: its 1 frames are whole' "says that all were kept"
+run hmr-info "$T/saved.hmr"
+like "$T/out" 'failed: hmr-info: salvaged: END was missing$' "and so does its END"
 fails 3 "salvage of something else" hmr-info --salvage -o "$T/saved.hmr" "$ROOT/LICENSE"
+like "$T/err" LICENSE "names it"
 
 fails 1 "no such file" hmr-info "$T/nowhere"
 fails 3 "not a stream" hmr-info "$ROOT/LICENSE"

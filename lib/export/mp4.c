@@ -2,12 +2,14 @@
 /*
  * mp4: the images as a video with the timestamps of the source. It plays as far
  * as it goes, so it grows under its own name; every segment's end is written
- * out, however it ended.
+ * out, however it ended. The file is opened for the first image and not before, and
+ * never where it is the very video that the images come from.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -16,7 +18,7 @@
 
 struct mp4 {
 	struct hmr_sink_options o;
-	struct hmr_sink *sink;	/* from the first frame on */
+	struct hmr_sink *sink;	/* from the first frame on, as o.fd */
 	int32_t tb_num, tb_den;	/* of the segment */
 };
 
@@ -33,6 +35,12 @@ close_file(void *ctx)
 	free(x);
 }
 
+static bool
+to_file(const struct hmr_export_options *o)
+{
+	return o->path && strcmp(o->path, "-");
+}
+
 static enum hmr_status
 open_file(void **out, const struct hmr_export_options *o, struct hmr_err *e)
 {
@@ -43,21 +51,22 @@ open_file(void **out, const struct hmr_export_options *o, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
 	x->o.crf = o->crf;
 	x->o.threads = o->threads;
-	x->o.fd = 1;
-	x->o.name = "standard output";
-	if (o->path && strcmp(o->path, "-")) {
-		x->o.name = o->path;
-		x->o.fd = open(o->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (x->o.fd < 0) {
-			hmr_fail(e, HMR_E_IO, "%s", o->path);
-			free(x);
-			return HMR_E_IO;
-		}
-	} else {
+	x->o.fd = to_file(o) ? -1 : 1;
+	x->o.name = to_file(o) ? o->path : "standard output";
+	if (x->o.fd == 1)
 		hmr_pipe_grow(1);
-	}
 	*out = x;
 	return HMR_OK;
+}
+
+static enum hmr_status
+start(struct mp4 *x, struct hmr_err *e)
+{
+	if (x->o.fd < 0)
+		x->o.fd = open(x->o.name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (x->o.fd < 0)
+		return hmr_fail(e, HMR_E_IO, "%s", x->o.name);
+	return hmr_sink_open(&x->sink, &x->o, e);
 }
 
 /* The first HEAD with a size makes the picture's. */
@@ -66,8 +75,12 @@ head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
 	const struct hmr_head_info *i = hmr_head_info(h);
 	struct mp4 *x = ctx;
+	struct stat a, b;
 
-	(void)e;
+	if (!x->sink && x->o.fd < 0 && !stat(i->source, &a) && !stat(x->o.name, &b) &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino && S_ISREG(a.st_mode))
+		return hmr_fail(e, HMR_E_USAGE, "%s is the video that the images come from",
+				x->o.name);
 	x->tb_num = i->tb_num;
 	x->tb_den = i->tb_den;
 	if (!x->sink) {
@@ -91,7 +104,7 @@ frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 	if ((st = export_image(f, "mp4", &im, e)))
 		return st;
 	/* Not from HEAD on: a stream without images must leave no video. */
-	if (!x->sink && (st = hmr_sink_open(&x->sink, &x->o, e)))
+	if (!x->sink && (st = start(x, e)))
 		return st;
 	return hmr_sink_frame(x->sink, &im, f->pts, f->duration, x->tb_num,
 			      x->tb_den, e);
@@ -109,17 +122,19 @@ static enum hmr_status
 finish(void *ctx, struct hmr_err *e)
 {
 	struct mp4 *x = ctx;
-	struct hmr_sink *sink = x->sink;
+	struct hmr_sink *sink;
 	enum hmr_status st = HMR_OK;
-	int fd = x->o.fd;
+	int fd;
 
-	if (!sink && x->o.width)
-		st = hmr_sink_open(&sink, &x->o, e);	/* a video of no frames */
+	if (!x->sink && x->o.width)
+		st = start(x, e);	/* a video of no frames */
+	sink = x->sink;
+	fd = x->o.fd;
 	x->sink = NULL;
 	if (!st && sink)
 		st = hmr_sink_finish(sink, e);
 	x->o.fd = -1;
-	if (close(fd) && !st)
+	if (fd >= 0 && close(fd) && !st)
 		st = hmr_fail(e, HMR_E_IO, "%s", x->o.name);
 	return st;
 }

@@ -15,6 +15,7 @@
 #include <libavutil/opt.h>
 
 #include "media/media.h"
+#include "stream/record.h"
 
 #define ODD_MAX 256		/* failures in a row that end reading */
 
@@ -59,6 +60,15 @@ is_still_format(const AVInputFormat *f)
 	       av_match_name("avif", f->name);
 }
 
+static bool
+is_stream(AVIOContext *io)
+{
+	uint8_t b[sizeof(hmr_record_magic)];
+
+	return avio_read(io, b, sizeof(b)) == sizeof(b) &&
+	       !memcmp(b, hmr_record_magic, sizeof(b));
+}
+
 /* Which demuxer: the one asked for, or what the content says; never, unasked,
  * one that opens other files. */
 static enum hmr_status
@@ -92,12 +102,13 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 				*f = NULL;
 		}
 		if (!*f)
-			return hmr_fail(e, HMR_E_FORMAT, "%s: no video or image that "
-					"FFmpeg knows", shown);
+			return hmr_fail(e, HMR_E_FORMAT, is_stream(in->io) ?
+					"%s: an hmr stream already: the next stage reads it" :
+					"%s: no video or image that FFmpeg knows", shown);
 	}
 	if (*f && in->still && !is_still_format(*f))
-		return hmr_fail(e, HMR_E_FORMAT, "%s: a video (%s), not an image",
-				shown, (*f)->name);
+		return hmr_fail(e, HMR_E_FORMAT, "%s: a video (%s), not an image: videos "
+				"go one at a time", shown, (*f)->name);
 	if (*f && !in->o->playlist && media_format_is_playlist(*f) &&
 	    !(want && in->where->kind == MEDIA_URL))
 		return hmr_fail(e, HMR_E_FORMAT, "%s: a playlist (%s), which opens "

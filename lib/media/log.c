@@ -142,6 +142,10 @@ media_fail(struct hmr_err *e, struct media_log *l, int averr, const char *what)
 	if (st == HMR_E_NOMEM)
 		return hmr_fail(e, st, "%s: out of memory", what);
 	av_strerror(averr, text, sizeof(text));
+	/* What a phone or a copy that did not finish leaves behind. */
+	if (!strcmp(last, "moov atom not found"))
+		return hmr_fail(e, HMR_E_TRUNCATED, "%s: cut short: its index (moov) is "
+				"missing, as where recording or copying did not finish", what);
 	/* hmr_fail() adds errno's text to HMR_E_IO; FFmpeg's says more. */
 	errno = 0;
 	if (last[0] && st != HMR_E_IO)

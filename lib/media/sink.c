@@ -53,9 +53,11 @@ on_write(void *ctx, uint8_t *buf, int n)
 static enum hmr_status
 fail_av(struct hmr_sink *s, int r, struct hmr_err *e)
 {
-	if (s->io_status)
-		return hmr_fail(e, s->io_status, "%s: %s", s->o.name,
-				hmr_err_text(&s->io_err, s->io_status));
+	if (s->io_status) {
+		if (e)
+			*e = s->io_err;
+		return hmr_fail_in(e, s->io_status, "%s", s->o.name);
+	}
 	return media_fail(e, NULL, r, s->o.name);
 }
 

@@ -105,12 +105,55 @@ found(struct media_where *w, enum media_kind kind, const char *prefix,
 	return HMR_OK;
 }
 
+static int
+hex(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' :
+	       isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}
+
+static void
+unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		int v = *s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0 ?
+			hex(s[1]) * 16 + hex(s[2]) : 0;
+
+		*to++ = v ? (char)v : *s;
+		s += v ? 2 : 0;
+	}
+	*to = 0;
+}
+
+/* file:PATH and file://[localhost]/PATH, as file managers hand out with %20 for
+ * blanks; a file that has the percent sign in its name goes before. */
+static enum hmr_status
+file_url(struct media_where *w, const char *path, struct hmr_err *e)
+{
+	enum hmr_status st;
+	struct stat sb;
+	char *plain;
+
+	if (av_strstart(path, "//localhost/", NULL))
+		path += strlen("//localhost");
+	if (!strchr(path, '%') || !stat(path, &sb))
+		return found(w, MEDIA_FILE, "file:", path, e);
+	if (!(plain = strdup(path)))
+		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
+	unescape(plain);
+	st = found(w, MEDIA_FILE, "file:", stat(plain, &sb) ? path : plain, e);
+	free(plain);
+	return st;
+}
+
 static enum hmr_status
 by_scheme(struct media_where *w, const char *name, const char *s, size_t n,
 	  bool playlist, struct hmr_err *e)
 {
-	if (!strcmp(s, "file"))
-		return found(w, MEDIA_FILE, "", name, e);
+	if (!strcmp(s, "file") && name[n] == ':')
+		return file_url(w, name + n + 1, e);
 	if (is_device(s) && name[n] == ':') {
 		enum hmr_status st = found(w, MEDIA_DEVICE, "", name + n + 1, e);
 

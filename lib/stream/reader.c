@@ -3,7 +3,8 @@
  * The reader of stream.h: walks segments, checks every record, holds one frame.
  * Refuses what breaks formats/stream.md with the frame and the byte in the text.
  * Memory: one payload buffer and one for decompression, both of HEAD's
- * max_payload, made when a HEAD is read and kept while they suffice.
+ * max_payload, made when a HEAD is read and kept while they suffice; two of each
+ * where frames are read ahead.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define XXH_STATIC_LINKING_ONLY
@@ -29,6 +31,25 @@ struct unpacked {		/* a decompressed section of the current frame */
 	const uint8_t *stored, *raw;
 };
 
+struct held {			/* a frame with what it borrows */
+	uint8_t *payload, *raw;
+	uint64_t raw_used;
+	uint32_t n_unpacked;
+	struct unpacked unpacked[HMR_SECTIONS_MAX];
+	struct hmr_frame frame;
+};
+
+struct incoming {		/* what has come of the next record */
+	uint8_t head[HMR_RECORD_HEADER];
+	size_t head_got, got;	/* got: of its payload */
+};
+
+struct early {			/* what hmr_reader_next() will answer */
+	bool known;
+	enum hmr_status st;
+	struct hmr_err e;
+};
+
 struct hmr_reader {
 	int fd;
 	const char *name;
@@ -40,15 +61,15 @@ struct hmr_reader {
 	uint64_t record_at;	/* offset of the record in hand */
 	bool have_last;
 	uint64_t last;		/* number of the last frame */
-	uint8_t *payload, *raw;
-	uint64_t cap;		/* of both */
+	struct held held[2];
+	bool two;		/* both have buffers */
+	unsigned now;		/* which holds the last frame read */
+	struct incoming in;
+	struct early early;
+	uint64_t cap;		/* of payload and raw of each */
 	uint64_t max_payload;	/* of this segment */
-	uint64_t raw_used;
-	uint32_t n_unpacked;
-	struct unpacked unpacked[HMR_SECTIONS_MAX];
 	ZSTD_DCtx *zstd;
 	XXH3_state_t *hash;	/* over section sums */
-	struct hmr_frame frame;
 	struct hmr_end end;
 	struct hmr_lines_reader *lines;	/* the input is JSON Lines: all goes there */
 };
@@ -80,8 +101,10 @@ hmr_reader_free(struct hmr_reader *r)
 	hmr_lines_reader_free(r->lines);
 	ZSTD_freeDCtx(r->zstd);
 	XXH3_freeState(r->hash);
-	free(r->payload);
-	free(r->raw);
+	for (int i = 0; i < 2; i++) {
+		free(r->held[i].payload);
+		free(r->held[i].raw);
+	}
 	free(r);
 }
 
@@ -141,13 +164,12 @@ wait_input(struct hmr_reader *r, struct hmr_err *e)
 	return hmr_fail(e, HMR_E_SIGNAL, "interrupted");
 }
 
+/* Goes on to n bytes, of which *got are there; fewer: the input ends. */
 static enum hmr_status
-fill(struct hmr_reader *r, uint8_t *buf, uint64_t n, size_t *got,
-     struct hmr_err *e)
+fill_up(struct hmr_reader *r, uint8_t *buf, uint64_t n, size_t *got, struct hmr_err *e)
 {
 	enum hmr_status st = HMR_OK;
 
-	*got = 0;
 	while (*got < n) {
 		ssize_t k;
 
@@ -167,6 +189,14 @@ fill(struct hmr_reader *r, uint8_t *buf, uint64_t n, size_t *got,
 }
 
 static enum hmr_status
+fill(struct hmr_reader *r, uint8_t *buf, uint64_t n, size_t *got,
+     struct hmr_err *e)
+{
+	*got = 0;
+	return fill_up(r, buf, n, got, e);
+}
+
+static enum hmr_status
 truncated(struct hmr_reader *r, struct hmr_err *e)
 {
 	r->state = BROKEN;
@@ -183,16 +213,18 @@ truncated(struct hmr_reader *r, struct hmr_err *e)
 static enum hmr_status
 next_record(struct hmr_reader *r, struct hmr_record *rec, struct hmr_err *e)
 {
-	uint8_t h[HMR_RECORD_HEADER];
+	uint8_t *h = r->in.head;
 	enum hmr_status st;
 	size_t got;
 
-	r->record_at = r->offset;
-	if ((st = fill(r, h, sizeof(h), &got, e)))
+	r->record_at = r->offset - r->in.head_got - r->in.got;
+	if ((st = fill_up(r, h, HMR_RECORD_HEADER, &r->in.head_got, e)))
 		return broken(r, st, e);
+	got = r->in.head_got;
+	r->in.head_got = 0;
 	if (!got)
 		return HMR_EOF;
-	if (got < sizeof(h))	/* too short to check: wrong bytes or cut */
+	if (got < HMR_RECORD_HEADER)	/* too short to check: wrong bytes or cut */
 		return memcmp(h, hmr_record_magic, got < 4 ? got : 4) ?
 			broken(r, hmr_fail(e, HMR_E_FORMAT,
 					   "not an hmr stream record"), e) :
@@ -207,10 +239,11 @@ static enum hmr_status
 read_payload(struct hmr_reader *r, const struct hmr_record *rec, uint8_t *buf,
 	     struct hmr_err *e)
 {
-	enum hmr_status st;
-	size_t got;
+	enum hmr_status st = fill_up(r, buf, rec->payload, &r->in.got, e);
+	size_t got = r->in.got;
 
-	if ((st = fill(r, buf, rec->payload, &got, e)))
+	r->in.got = 0;
+	if (st)
 		return broken(r, st, e);
 	if (got < rec->payload)
 		return truncated(r, e);
@@ -242,8 +275,23 @@ read_json(struct hmr_reader *r, const struct hmr_record *rec, uint8_t **payload,
 }
 
 static enum hmr_status
+make_buffer(struct held *h, uint64_t bytes, struct hmr_err *e)
+{
+	free(h->payload);
+	free(h->raw);
+	h->payload = malloc(bytes);
+	h->raw = malloc(bytes);
+	if (!h->payload || !h->raw)
+		return hmr_fail(e, HMR_E_NOMEM, "no memory for frames of %" PRIu64
+				" bytes", bytes);
+	return HMR_OK;
+}
+
+static enum hmr_status
 make_buffers(struct hmr_reader *r, uint64_t max_payload, struct hmr_err *e)
 {
+	enum hmr_status st;
+
 	if (max_payload > r->max_frame)
 		return hmr_fail(e, HMR_E_LIMIT, "HEAD declares frames of up to %" PRIu64
 				" bytes, --max-frame allows %" PRIu64, max_payload,
@@ -251,16 +299,25 @@ make_buffers(struct hmr_reader *r, uint64_t max_payload, struct hmr_err *e)
 	r->max_payload = max_payload;
 	if (max_payload <= r->cap)
 		return HMR_OK;
-	free(r->payload);
-	free(r->raw);
 	r->cap = 0;
-	r->payload = malloc(max_payload);
-	r->raw = malloc(max_payload);
-	if (!r->payload || !r->raw)
-		return hmr_fail(e, HMR_E_NOMEM, "no memory for frames of %" PRIu64
-				" bytes", max_payload);
+	for (int i = 0; i < 1 + r->two; i++)
+		if ((st = make_buffer(&r->held[i], max_payload, e)))
+			return st;
 	r->cap = max_payload;
 	return HMR_OK;
+}
+
+enum hmr_status
+hmr_reader_two(struct hmr_reader *r, struct hmr_err *e)
+{
+	enum hmr_status st = HMR_OK;
+
+	if (r->lines || r->two)
+		return HMR_OK;
+	if (r->cap)
+		st = make_buffer(&r->held[1], r->cap, e);
+	r->two = !st;
+	return st;
 }
 
 static enum hmr_status
@@ -292,10 +349,8 @@ detect_lines(struct hmr_reader *r, struct hmr_err *e)
 			hmr_lines_reader_stop(r->lines, r->stop);
 		return st;
 	}
-	r->payload = malloc(1);	/* keeps the byte for the first record */
-	if (!r->payload)
-		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
-	r->payload[0] = first;
+	r->in.head[0] = first;	/* of the first record */
+	r->in.head_got = 1;
 	return HMR_OK;
 }
 
@@ -303,19 +358,21 @@ detect_lines(struct hmr_reader *r, struct hmr_err *e)
 static enum hmr_status
 first_record(struct hmr_reader *r, struct hmr_record *rec, struct hmr_err *e)
 {
-	uint8_t h[HMR_RECORD_HEADER];
+	uint8_t *h = r->in.head;
 	enum hmr_status st;
 	size_t got;
 
-	h[0] = r->payload[0];
-	free(r->payload);
-	r->payload = NULL;
-	if ((st = fill(r, h + 1, sizeof(h) - 1, &got, e)))
+	if ((st = fill_up(r, h, HMR_RECORD_HEADER, &r->in.head_got, e)))
 		return broken(r, st, e);
-	if (memcmp(h, hmr_record_magic, got + 1 < 4 ? got + 1 : 4))
-		return broken(r, hmr_fail(e, HMR_E_FORMAT,
-			"neither an hmr stream nor JSON Lines of one"), e);
-	if (got + 1 < sizeof(h))
+	got = r->in.head_got;
+	r->in.head_got = 0;
+	if (memcmp(h, hmr_record_magic, got < 4 ? got : 4)) {
+		r->state = BROKEN;
+		r->broken = HMR_E_FORMAT;
+		return hmr_fail(e, HMR_E_FORMAT, "%s: neither an hmr stream nor JSON Lines "
+				"of one; hmr-decode makes one of videos and images", r->name);
+	}
+	if (got < HMR_RECORD_HEADER)
 		return truncated(r, e);
 	if ((st = hmr_record_get(h, rec, e)))
 		return broken(r, st, e);
@@ -405,10 +462,18 @@ read_end(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e)
 			r->end.stage, r->end.message);
 }
 
+/* Which of the two a frame that comes goes to. */
+static unsigned
+incoming(const struct hmr_reader *r)
+{
+	return r->two ? !r->now : r->now;
+}
+
 static enum hmr_status
 read_frame(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e)
 {
-	struct hmr_frame *f = &r->frame;
+	struct held *h = &r->held[incoming(r)];
+	struct hmr_frame *f = &h->frame;
 	enum hmr_status st;
 
 	if (rec->payload > r->max_payload)
@@ -419,7 +484,7 @@ read_frame(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e
 		return broken(r, hmr_fail(e, HMR_E_FORMAT, "frame %" PRIu64
 					  " comes after frame %" PRIu64, rec->number,
 					  r->last), e);
-	if ((st = read_payload(r, rec, r->payload, e)))
+	if ((st = read_payload(r, rec, h->payload, e)))
 		return st;
 	f->number = rec->number;
 	f->pts = rec->pts;
@@ -429,7 +494,7 @@ read_frame(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e
 	f->flags = rec->frame_flags;
 	f->n = rec->sections;
 	f->reader = r;
-	if ((st = hmr_sections_get(r->payload, rec->payload, rec->sections,
+	if ((st = hmr_sections_get(h->payload, rec->payload, rec->sections,
 				   r->max_payload, f->section, e))) {
 		hmr_fail_in(e, st, "frame %" PRIu64, rec->number);
 		return broken(r, st, e);
@@ -440,8 +505,9 @@ read_frame(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err *e
 		hmr_put64(sum, f->section[i].sum);
 		XXH3_64bits_update(r->hash, sum, sizeof(sum));
 	}
-	r->raw_used = 0;
-	r->n_unpacked = 0;
+	h->raw_used = 0;
+	h->n_unpacked = 0;
+	r->now = incoming(r);
 	r->have_last = true;
 	r->last = rec->number;
 	r->frames++;
@@ -457,22 +523,17 @@ skip_unknown(struct hmr_reader *r, const struct hmr_record *rec, struct hmr_err 
 		return broken(r, hmr_fail(e, HMR_E_VERSION,
 					  "record of type %u must be understood or is "
 					  "out of place", rec->type), e);
-	return read_payload(r, rec, r->payload, e);
+	return read_payload(r, rec, r->held[incoming(r)].payload, e);
 }
 
-enum hmr_status
-hmr_reader_next(struct hmr_reader *r, const struct hmr_frame **out,
-		struct hmr_err *e)
+/* The next record of the segment that is a frame or an end; a frame is in
+ * held[now] then. */
+static enum hmr_status
+next_frame(struct hmr_reader *r, struct hmr_err *e)
 {
 	struct hmr_record rec;
 	enum hmr_status st;
 
-	*out = NULL;
-	if (r->lines) {
-		st = hmr_lines_reader_next(r->lines, out, e);
-		r->frames += st == HMR_OK;
-		return st;
-	}
 	if (r->state == BROKEN)
 		return r->broken;
 	if (r->state != IN_SEGMENT)
@@ -485,43 +546,124 @@ hmr_reader_next(struct hmr_reader *r, const struct hmr_frame **out,
 			return st;
 		if (rec.type == HMR_RECORD_END)
 			return read_end(r, &rec, e);
-		if (rec.type == HMR_RECORD_FRAME) {
-			if (!(st = read_frame(r, &rec, e)))
-				*out = &r->frame;
-			return st;
-		}
+		if (rec.type == HMR_RECORD_FRAME)
+			return read_frame(r, &rec, e);
 		if ((st = skip_unknown(r, &rec, e)))
 			return st;
 	}
 }
 
 enum hmr_status
+hmr_reader_next(struct hmr_reader *r, const struct hmr_frame **out,
+		struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	*out = NULL;
+	if (r->lines) {
+		st = hmr_lines_reader_next(r->lines, out, e);
+		r->frames += st == HMR_OK;
+		return st;
+	}
+	if (r->early.known) {
+		st = r->early.st;
+		r->early.known = false;
+		if (st && e)
+			*e = r->early.e;
+	} else {
+		st = next_frame(r, e);
+	}
+	if (!st)
+		*out = &r->held[r->now].frame;
+	return st;
+}
+
+static double
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Takes what is there of n bytes; the rest of a record that has begun may come until
+ * *end, which the first wait sets. Whether they are all there. An end or an error is
+ * left to who waits for them. */
+static bool
+gather(struct hmr_reader *r, uint8_t *buf, uint64_t n, size_t *got, double *end)
+{
+	while (*got < n) {
+		struct pollfd p = { .fd = r->fd, .events = POLLIN };
+		int ready = poll(&p, 1, 0);
+		ssize_t k;
+
+		if (!ready && (r->in.head_got || r->in.got)) {
+			*end = *end > 0 ? *end : now_ms() + 1;
+			ready = now_ms() < *end ? poll(&p, 1, 1) : 0;
+		}
+		if (ready <= 0 || (r->stop && *r->stop) ||
+		    (k = read(r->fd, buf + *got, (size_t)(n - *got))) <= 0)
+			return false;
+		*got += (size_t)k;
+		r->offset += (uint64_t)k;
+	}
+	return true;
+}
+
+/* Whether all of a frame that can be read is in memory. */
+static bool
+has_come(struct hmr_reader *r)
+{
+	struct hmr_record rec;
+	double end = 0;
+
+	return gather(r, r->in.head, sizeof(r->in.head), &r->in.head_got, &end) &&
+	       !hmr_record_get(r->in.head, &rec, NULL) && rec.type == HMR_RECORD_FRAME &&
+	       rec.payload <= r->max_payload &&
+	       gather(r, r->held[incoming(r)].payload, rec.payload, &r->in.got, &end);
+}
+
+const struct hmr_frame *
+hmr_reader_ahead(struct hmr_reader *r)
+{
+	if (!r->two || r->lines || r->early.known || r->state != IN_SEGMENT || !has_come(r))
+		return NULL;
+	memset(&r->early.e, 0, sizeof(r->early.e));
+	r->early.st = next_frame(r, &r->early.e);
+	r->early.known = true;
+	return r->early.st ? NULL : &r->held[r->now].frame;
+}
+
+enum hmr_status
 hmr_reader_unpack(struct hmr_reader *r, const struct hmr_section *s,
 		  const uint8_t **data, struct hmr_err *e)
 {
+	struct held *h = &r->held[r->two && s->data >= r->held[1].payload &&
+				  s->data < r->held[1].payload + r->cap];
 	char name[5];
 	size_t n;
 
-	for (uint32_t i = 0; i < r->n_unpacked; i++)
-		if (r->unpacked[i].stored == s->data) {
-			*data = r->unpacked[i].raw;
+	for (uint32_t i = 0; i < h->n_unpacked; i++)
+		if (h->unpacked[i].stored == s->data) {
+			*data = h->unpacked[i].raw;
 			return HMR_OK;
 		}
-	if (r->n_unpacked == HMR_SECTIONS_MAX || s->raw > r->cap - r->raw_used)
+	if (h->n_unpacked == HMR_SECTIONS_MAX || s->raw > r->cap - h->raw_used)
 		return hmr_fail(e, HMR_E_LIMIT, "section %s: %" PRIu64
 				" bytes are more than HEAD's max_payload",
 				hmr_tag_text(s->tag, name), s->raw);
-	n = ZSTD_decompressDCtx(r->zstd, r->raw + r->raw_used, (size_t)s->raw,
+	n = ZSTD_decompressDCtx(r->zstd, h->raw + h->raw_used, (size_t)s->raw,
 				s->data, (size_t)s->stored);
 	if (ZSTD_isError(n) || n != s->raw)
 		return hmr_fail(e, HMR_E_FORMAT, "section %s: zstd: %s",
 				hmr_tag_text(s->tag, name),
 				ZSTD_isError(n) ? ZSTD_getErrorName(n) : "wrong size");
-	*data = r->raw + r->raw_used;
-	r->unpacked[r->n_unpacked].stored = s->data;
-	r->unpacked[r->n_unpacked++].raw = *data;
-	r->raw_used += s->raw + hmr_section_pad(s->raw);
-	if (r->raw_used > r->cap)
-		r->raw_used = r->cap;
+	*data = h->raw + h->raw_used;
+	h->unpacked[h->n_unpacked].stored = s->data;
+	h->unpacked[h->n_unpacked++].raw = *data;
+	h->raw_used += s->raw + hmr_section_pad(s->raw);
+	if (h->raw_used > r->cap)
+		h->raw_used = r->cap;
 	return HMR_OK;
 }

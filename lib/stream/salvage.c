@@ -28,6 +28,7 @@ close_segment(struct walk *k, const struct hmr_end *seen, struct hmr_err *e)
 {
 	uint64_t lost = k->out->lost_bytes - k->lost_at_head;
 	struct hmr_end end;
+	char left_out[64] = "";
 
 	if (!k->open)
 		return HMR_OK;
@@ -38,9 +39,12 @@ close_segment(struct walk *k, const struct hmr_end *seen, struct hmr_err *e)
 	memset(&end, 0, sizeof(end));
 	end.frame = k->have_last ? (int64_t)k->last : -1;
 	snprintf(end.stage, sizeof(end.stage), "hmr-info");
-	snprintf(end.message, sizeof(end.message),
-		 "salvaged: %" PRIu64 " damaged bytes were left out%s", lost,
-		 seen ? "" : ", END was missing");
+	if (lost)
+		snprintf(left_out, sizeof(left_out), "%" PRIu64 " damaged bytes were left out",
+			 lost);
+	snprintf(end.message, sizeof(end.message), "salvaged: %s%s%s", left_out,
+		 lost && !seen ? ", " : "", !seen ? "END was missing" :
+		 lost ? "" : "frames were missing");
 	return hmr_writer_end(k->w, &end, e);
 }
 

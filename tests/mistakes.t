@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What people do in their first hour: a file given to the wrong stage, an output that
+# is the input, a name that looks like an option, a URL of a file manager, a recording
+# that was cut short. Each gets one line that says what to do, and nothing is lost.
+. "${0%/*}/lib.sh"
+need hmr-decode hmr-info hmr-assoc hmr-export hmr-render hmr-model ffmpeg
+video "$T/v.mp4" 5
+cd "$T" || exit 1
+hmr-decode -q -o v.hmr v.mp4
+cp v.mp4 keep.mp4
+
+# --- the wrong stage ----------------------------------------------------------
+fails 3 "a video given to a stage" hmr-assoc v.mp4
+like err 'v\.mp4: neither .* hmr-decode makes one of videos' "names the stage that takes it"
+fails 3 "a stream given to hmr-decode" hmr-decode v.hmr
+like err 'v\.hmr: an hmr stream already' "is known as one"
+fails 3 "so it is" sh -c 'hmr-decode <v.hmr'
+like err 'an hmr stream already' "from a pipe"
+head -c 600 v.mp4 >cut.mp4
+fails 3 "a recording without its index" hmr-decode cut.mp4
+like err 'cut\.mp4: cut short: its index \(moov\) is missing' "is called cut short"
+run hmr-decode v.mp4 keep.mp4
+is "$got $(grep -c 'videos go one at a time' err)" "3 2" "two videos at once"
+expect 2 "no command" hmr-model
+like err 'no command: import, list, show' "lists the commands"
+
+# --- the output is the input --------------------------------------------------
+printf '%s\n' '{"type":"header","tracks":"1.0","source":{"name":"v.mp4"},"width":320,"height":240,"time_base":[1,25]}' \
+	'{"type":"frame","frame":0,"pts":0,"people":[{"box":[10,20,60,200],"score":0.9}]}' \
+	'{"type":"end","frames":1,"status":"complete"}' >lines.jsonl
+cp lines.jsonl own.jsonl
+fails 2 "hmr-assoc -o onto its input" hmr-assoc -o own.jsonl own.jsonl
+same own.jsonl lines.jsonl "leaves it as it was"
+fails 2 "hmr-render -o onto --source" hmr-render --source v.mp4 -o v.mp4 own.jsonl
+same v.mp4 keep.mp4 "leaves it as it was"
+fails 2 "hmr-export -o onto the video it comes from" \
+	sh -c 'hmr-decode -q v.mp4 | hmr-export -f mp4 -o v.mp4'
+same v.mp4 keep.mp4 "leaves it as it was"
+cp v.mp4 old.mp4
+fails 3 "hmr-export of what has no image" hmr-export -f mp4 -o old.mp4 own.jsonl
+same old.mp4 keep.mp4 "leaves an older video as it was"
+fails 3 "and where there is none" hmr-export -f mp4 -o new.mp4 own.jsonl
+[ ! -e new.mp4 ]
+ok $? "leaves none"
+fails 1 "a full disk" hmr-export -f mp4 -o /dev/full v.hmr
+is "$(grep -o 'No space' err | wc -l)" 1 "is said once"
+
+# --- names --------------------------------------------------------------------
+run hmr-decode -q -o x.hmr -dash.mp4
+is "$got $(head -n 1 err)" "2 hmr-decode: option -d is unknown or lacks its value" \
+	"a name with a dash is the option it looks like"
+run hmr-decode --no-progress -dash.mp4
+like err 'option -d is unknown' "also after a long option"
+run hmr-decode --live=3 v.mp4
+like err "option '--live=3' is unknown, ambiguous or takes no value" "a value too many"
+run hmr-decode -q v.mp4 --output
+like err "option '--output' .* lacks its value" "a value too few"
+
+mkdir 'a b%c'
+cp v.mp4 'a b%c/ö.mp4'
+hmr-decode -q -o url.hmr --no-history v.mp4
+for url in "file://$PWD/a%20b%25c/%C3%B6.mp4" "file://localhost$PWD/a%20b%c/ö.mp4" \
+	"file:a%20b%c/%c3%b6.mp4"; do
+	expect 0 "$url" hmr-decode -q -o x.hmr --no-history "$url"
+	is "$(hmr-info x.hmr | grep '^  section')" "$(hmr-info url.hmr | grep '^  section')" \
+		"has its frames"
+done
+cp v.mp4 'a%20b.mp4'
+expect 0 "a percent sign of the name" hmr-decode -q -o x.hmr file:a%20b.mp4
+fails 1 "a URL of no file" hmr-decode -q -o x.hmr "file://$PWD/no%20thing.mp4"
+
+name=$(printf 'two\nlines\033[2J.mp4')
+cp v.mp4 "$name"
+hmr-decode -q "$name" | hmr-info >out
+is "$(sed -n 's/^  source  *//p' out)" "two?lines?[2J.mp4" "what moves the cursor is masked"
+run sh -c 'hmr-decode -q nowhere.mp4 | hmr-info'
+is "$(grep -c 'not known' out)" 2 "a header that failed has no size and no rate"
+
+# --- what is left to guess ----------------------------------------------------
+expect 0 "the output's name says the format" hmr-export -o new.mp4 v.hmr
+is "$(head -c 8 new.mp4 | tail -c 4)" ftyp "mp4"
+expect 0 "-f goes before it" hmr-export -f csv -o x.mot own.jsonl
+is "$(cut -d, -f1 x.mot | head -n 1)" frame "csv"
+expect 2 "a name that says nothing" hmr-export -o results v.hmr
+expect 0 "people too briefly seen for an identity" hmr-assoc own.jsonl
+like err 'no identities for 1 people.*--min-hits.*--all' "are told of"
+expect 0 "nobody" hmr-assoc --all own.jsonl
+is "$(cat err)" "" "with --all they are listed"
+finish
