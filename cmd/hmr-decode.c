@@ -276,9 +276,11 @@ write_end(struct decode *d, enum hmr_status st, const struct hmr_err *e)
 static void
 tell_source(const struct hmr_source_info *i)
 {
-	hmr_info(1, "%s: %s, %s, %ux%u, time base %d/%d, %.6g frames a second%s",
-		 i->name, i->format, i->codec, i->width, i->height, i->tb_num,
-		 i->tb_den, (double)i->rate_num / i->rate_den,
+	bool same = !strcmp(i->format, i->codec);
+
+	hmr_info(1, "%s: %s%s%s, %ux%u, time base %d/%d, %.6g frames a second%s",
+		 i->name, i->format, same ? "" : ", ", same ? "" : i->codec, i->width,
+		 i->height, i->tb_num, i->tb_den, (double)i->rate_num / i->rate_den,
 		 i->live ? ", live" : "");
 	hmr_info(1, "plan: images of at most %.1f MiB%s",
 		 (double)i->image_bytes / (1 << 20),

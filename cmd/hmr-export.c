@@ -49,6 +49,7 @@ static struct export {
 	struct hmr_export_choice choice;
 	void *x;		/* the format's, once open */
 	bool failed;		/* an END that said so has passed */
+	bool any;		/* a frame was chosen */
 } export;
 
 static enum hmr_status
@@ -57,8 +58,10 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 {
 	struct export *s = ctx;
 
-	return hmr_export_chosen(&s->choice, f->number) ? hmr_filter_emit(out, f, e) :
-							  HMR_OK;
+	if (!hmr_export_chosen(&s->choice, f->number))
+		return HMR_OK;
+	s->any = true;
+	return hmr_filter_emit(out, f, e);
 }
 
 static enum hmr_status
@@ -231,6 +234,8 @@ main(int argc, char **argv)
 		hmr_error("%s", hmr_err_text(&e, st));
 		code = hmr_exit_for(st);
 	}
+	if (!code && s->choice.n && !s->any)
+		hmr_warn("none of the input's frames is among --frames");
 	s->format->close(s->x);
 	return code;
 }

@@ -23,6 +23,14 @@ fails 3 "a recording without its index" hmr-decode cut.mp4
 like err 'cut\.mp4: cut short: its index \(moov\) is missing' "is called cut short"
 run hmr-decode v.mp4 keep.mp4
 is "$got $(grep -c 'videos go one at a time' err)" "3 2" "two videos at once"
+mkdir clips both
+cp v.mp4 clips
+cp v.mp4 both
+ffmpeg -nostdin -v error -i v.mp4 -frames:v 1 both/a.png
+fails 3 "a folder of videos" hmr-decode clips
+like err 'no images in this folder, but videos: they go one at a time' "says what it has"
+run hmr-decode -o x.hmr both
+is "$got $(grep -c 'its videos (1) go one at a time' err)" "0 1" "images and videos in a folder"
 expect 2 "no command" hmr-model
 like err 'no command: import, list, show' "lists the commands"
 
@@ -84,6 +92,8 @@ is "$(head -c 8 new.mp4 | tail -c 4)" ftyp "mp4"
 expect 0 "-f goes before it" hmr-export -f csv -o x.mot own.jsonl
 is "$(cut -d, -f1 x.mot | head -n 1)" frame "csv"
 expect 2 "a name that says nothing" hmr-export -o results v.hmr
+expect 0 "frames that are not there" hmr-export -f csv --frames 7 own.jsonl
+like err 'none of the input.s frames' "are told of"
 expect 0 "people too briefly seen for an identity" hmr-assoc own.jsonl
 like err 'no identities for 1 people.*--min-hits.*--all' "are told of"
 expect 0 "nobody" hmr-assoc --all own.jsonl

@@ -24,6 +24,10 @@ static const char extensions[] =
 	"sgi,rgb,rgba,bw,ras,sun,pcx,dds,qoi,psd,pict,pct,pic,fits,fit,fts,xbm,xpm,"
 	"xwd,pgx,cri,gem,wbmp,svg,cin,ico,avif";
 
+static const char videos[] =
+	"mp4,m4v,mov,qt,mkv,webm,avi,mpg,mpeg,m2v,ts,mts,m2ts,3gp,3g2,wmv,flv,ogv,mxf,"
+	"vob,hevc,h265,h264,y4m";
+
 /* Digit runs by value, then the rest byte by byte; of equals, more zeros first. */
 int
 media_natural_cmp(const char *a, const char *b)
@@ -95,11 +99,11 @@ add(struct media_list *l, size_t *cap, const char *dir, const char *name,
 }
 
 static bool
-is_image_name(const char *name)
+ends_in(const char *name, const char *list)
 {
 	const char *dot = strrchr(name, '.');
 
-	return dot && dot != name && av_match_name(dot + 1, extensions);
+	return dot && dot != name && av_match_name(dot + 1, list);
 }
 
 static enum hmr_status
@@ -124,8 +128,9 @@ read_folder(struct media_list *l, const char *dir, struct hmr_err *e)
 
 		if (d->d_name[0] == '.')
 			continue;
-		if (!is_image_name(d->d_name)) {
+		if (!ends_in(d->d_name, extensions)) {
 			l->skipped++;
+			l->videos += ends_in(d->d_name, videos);
 			continue;
 		}
 		st = add(l, &cap, base, d->d_name, e);
@@ -182,8 +187,8 @@ media_list_init(struct media_list *l, const struct media_where *w,
 			qsort(l->name, l->n, sizeof(*l->name), by_name);
 	}
 	if (!st && !l->n)
-		st = hmr_fail(e, HMR_E_FORMAT, "%s: no images in this folder",
-			      w->shown);
+		st = hmr_fail(e, HMR_E_FORMAT, "%s: no images in this folder%s", w->shown,
+			      l->videos ? ", but videos: they go one at a time" : "");
 	if (st)
 		media_list_release(l);
 	return st;

@@ -194,6 +194,7 @@ struct media_list {
 	char **name;
 	size_t n;
 	uint64_t skipped;	/* entries of a folder that are no images */
+	uint64_t videos;	/* of them by their names */
 };
 
 HMR_MUST_USE enum hmr_status

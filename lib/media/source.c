@@ -339,6 +339,10 @@ open_list(struct hmr_source *s, const char *const *names, uint32_t n,
 	if (s->list.skipped)
 		media_note(&s->log, 1, "%s: %llu entries are no images",
 			   s->where.shown, (unsigned long long)s->list.skipped);
+	if (s->list.videos)
+		media_note(&s->log, 0, "%s: the images of this folder; its videos (%llu) go "
+			   "one at a time", s->where.shown,
+			   (unsigned long long)s->list.videos);
 	s->info.format = "images";
 	s->info.codec = "images";
 	s->info.tb_num = s->info.rate_den = (int32_t)s->o.rate_den;
