@@ -61,14 +61,15 @@ PARTS_hmr-eval := eval track body nn cuda import
 COMMON_PARTS := image stream base
 LIBS_media := $(shell pkg-config --libs $(PKG_media) 2>/dev/null)
 LIBS_nn := -ldnnl -lgomp
-# The loops of the cpu backend: vectorised, and divided among threads.
+# The loops of the cpu backend are vectorised; cpu_run.c has its threads.
 # libgomp is the one runtime, since oneDNN uses it; clang has another, so its
-# builds (fuzzing, linting) run these loops on one thread.
+# builds (fuzzing, linting) run networks on one thread.
 OPENMP := $(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-pragmas -Wno-source-uses-openmp,-fopenmp)
-CFLAGS_cpu_ops := -O3 -fno-trapping-math $(OPENMP)
+CFLAGS_cpu_run := $(OPENMP)
+CFLAGS_cpu_ops := -O3 -fno-trapping-math
 CFLAGS_cpu_act := -O3 -fno-trapping-math
-CFLAGS_cpu_math := -O3 -fno-trapping-math $(OPENMP)
-CFLAGS_cpu_move := -O3 $(OPENMP)
+CFLAGS_cpu_math := -O3 -fno-trapping-math
+CFLAGS_cpu_move := -O3
 CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
 CFLAGS_series := -O3

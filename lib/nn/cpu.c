@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cpu backend: float32 NHWC, oneDNN for convolutions (cpu_conv.c), own loops
- * for the rest (cpu_ops.c), OpenMP threads. Activations of all batch sizes share
+ * for the rest (cpu_ops.c), threads of OpenMP (cpu_run.c). Activations of all batch sizes share
  * one block, scratch memory is one more; weights are packed once. Running
  * allocates nothing here; oneDNN's C interface builds a small map of arguments
  * for every execution and frees it before it returns (tests/unit/test_nn.c
@@ -66,13 +66,14 @@ plan_one(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_NOMEM, "plan");
 	for (uint32_t i = 0; i < c->n_steps; i++) {
 		struct cpu_step *s = &c->step[i];
-		size_t scratch = s->conv ? cpu_conv_scratch(s->conv) : 0;
-
 		io[i] = (struct hmr_step_io){ s->io,
 			s->add ? s->add->out : s->n->out,
 			s->n->n_in + (s->add != NULL), s->n->n_out };
-		if (scratch > x->scratch_bytes)
-			x->scratch_bytes = scratch;
+		if (!s->conv)
+			s->parts = cpu_loop_parts(x, p, s->n);
+		for (uint32_t k = 0; s->conv && k < s->parts; k++)
+			if (cpu_conv_scratch(s->conv[k]) > x->scratch_bytes)
+				x->scratch_bytes = cpu_conv_scratch(s->conv[k]);
 	}
 	st = hmr_layout_make(&c->lay, x->job, &x->job->plan[p], io, c->n_steps, e);
 	free(io);
@@ -86,10 +87,15 @@ allocate(struct hmr_exec *x, struct hmr_err *e)
 {
 	const struct hmr_graph *g = x->job->graph;
 	const struct hmr_plan *largest = &x->job->plan[x->job->n_plans - 1];
+	size_t scratch;
 
 	x->block = hmr_alloc_lines(x->sizes.activations);
-	x->scratch = hmr_alloc_lines(x->scratch_bytes);
-	x->sizes.workspace = x->scratch_bytes;
+	x->scratch_bytes = (x->scratch_bytes + HMR_ARENA_ALIGN - 1) /
+			   HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
+	if (__builtin_mul_overflow(x->scratch_bytes, x->job->threads, &scratch))
+		return hmr_fail(e, HMR_E_NOMEM, "workspace");
+	x->scratch = hmr_alloc_lines(scratch);
+	x->sizes.workspace = scratch;
 	if (!x->block || !x->scratch)
 		return hmr_fail(e, HMR_E_NOMEM, "%zu bytes of activations",
 				x->sizes.activations);
@@ -125,7 +131,7 @@ finish_loop(struct hmr_exec *x, uint32_t p, struct cpu_step *s, struct hmr_err *
 	s->call = (struct hmr_call){ n, (const float *const *)s->places,
 		(float *const *)(s->places + n->n_in),
 		(const struct hmr_dims *const *)(s->places + all),
-		(const struct hmr_dims *const *)(s->places + all + n->n_in) };
+		(const struct hmr_dims *const *)(s->places + all + n->n_in), 0, s->parts };
 	return HMR_OK;
 }
 
@@ -143,13 +149,17 @@ finish_plan(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 				return st;
 			continue;
 		}
-		s->impl = cpu_conv_impl(s->conv);
-		st = cpu_conv_finish(x, s->n, s->conv, place_of(x, p, s->n->in[0]),
-			x->job->graph->value[s->n->in[1]].tensor < 0 ?
-			place_of(x, p, s->n->in[1]) : NULL,
-			place_of(x, p, (s->add ? s->add : s->n)->out[0]), e);
-		if (st)
-			return st;
+		s->impl = cpu_conv_impl(s->conv[0]);
+		s->out = place_of(x, p, (s->add ? s->add : s->n)->out[0]);
+		s->other = s->add ? place_of(x, p, s->residual) : NULL;
+		for (uint32_t k = 0; k < s->parts; k++) {
+			st = cpu_conv_finish(x, s->n, s->conv[k], place_of(x, p, s->n->in[0]),
+				x->job->graph->value[s->n->in[1]].tensor < 0 ?
+				place_of(x, p, s->n->in[1]) : NULL,
+				s->out, x->scratch + k * x->scratch_bytes, e);
+			if (st)
+				return st;
+		}
 	}
 	return HMR_OK;
 }
@@ -157,10 +167,8 @@ finish_plan(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 static void
 close_plan(struct cpu_plan *c)
 {
-	for (uint32_t i = 0; i < c->n_steps; i++) {
-		cpu_conv_free(c->step[i].conv);
-		free(c->step[i].places);
-	}
+	for (uint32_t i = 0; i < c->n_steps; i++)
+		cpu_step_release(&c->step[i]);
 	free(c->step);
 	hmr_layout_release(&c->lay);
 }
@@ -181,6 +189,7 @@ cpu_close(struct hmr_exec *x)
 		free(x->constant[v]);
 	for (uint32_t i = 0; x->input && i < g->n_inputs; i++)
 		free(x->input[i]);
+	cpu_team_release(x);
 	dnnl_stream_destroy(x->stream);
 	dnnl_engine_destroy(x->engine);
 	free(x->plan);
@@ -196,6 +205,7 @@ static enum hmr_status
 open_all(struct hmr_exec *x, struct hmr_err *e)
 {
 	const struct hmr_job *job = x->job;
+	uint32_t most = 0;
 	enum hmr_status st;
 
 	x->plan = calloc(job->n_plans, sizeof(*x->plan));
@@ -210,7 +220,9 @@ open_all(struct hmr_exec *x, struct hmr_err *e)
 	for (uint32_t p = 0; p < job->n_plans; p++)
 		if ((st = plan_one(x, p, e)))
 			return st;
-	if ((st = allocate(x, e)))
+		else if (x->plan[p].n_steps > most)
+			most = x->plan[p].n_steps;
+	if ((st = allocate(x, e)) || (st = cpu_team_init(x, most, e)))
 		return st;
 	for (uint32_t p = 0; p < job->n_plans; p++)
 		if ((st = finish_plan(x, p, e)))
@@ -248,50 +260,15 @@ cpu_input(struct hmr_exec *x, uint32_t i)
 }
 
 static enum hmr_status
-run_step(struct hmr_exec *x, struct cpu_step *s, struct hmr_err *e)
-{
-	dnnl_status_t d;
-
-	if (!s->conv) {
-		hmr_cpu_call(&s->call);
-		return HMR_OK;
-	}
-	omp_set_num_threads(s->conv->threads);
-	d = dnnl_primitive_execute(s->conv->prim, x->stream, s->conv->n_args,
-				   s->conv->arg);
-	omp_set_num_threads((int)x->job->threads);
-	if (d)
-		return hmr_fail(e, HMR_E_DEVICE, "node %.80s: oneDNN status %d",
-				s->n->name, (int)d);
-	return HMR_OK;
-}
-
-static enum hmr_status
 cpu_run(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 {
-	struct cpu_plan *c = &x->plan[p];
-	int threads = omp_get_max_threads();
-	enum hmr_status st = HMR_OK;
-
-	omp_set_num_threads((int)x->job->threads);
-	for (uint32_t i = 0; !st && i < c->n_steps; i++)
-		st = run_step(x, &c->step[i], e);
-	dnnl_stream_wait(x->stream);
-	omp_set_num_threads(threads);
-	return st;
+	return cpu_run_steps(x, &x->plan[p], 0, x->plan[p].n_steps, e);
 }
 
 static enum hmr_status
 cpu_run_step(struct hmr_exec *x, uint32_t p, uint32_t step, struct hmr_err *e)
 {
-	int threads = omp_get_max_threads();
-	enum hmr_status st;
-
-	omp_set_num_threads((int)x->job->threads);
-	st = run_step(x, &x->plan[p].step[step], e);
-	dnnl_stream_wait(x->stream);
-	omp_set_num_threads(threads);
-	return st;
+	return cpu_run_steps(x, &x->plan[p], step, step + 1, e);
 }
 
 static const float *

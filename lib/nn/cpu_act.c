@@ -31,6 +31,34 @@ exp_fast(float x)
 	return p * n;
 }
 
+/* 1 + 2^t: the argument split as n + f, 2^f a polynomial within 1e-7 whose
+ * exponent n is added to. Half of the work of exp_fast(), and enough for a logistic
+ * function: the relative error of |t| 6e-8 is large only where 1 or the result are. */
+static inline float
+one_and_power(float t)
+{
+	float n, f, p;
+	uint32_t i, k;
+
+	t = t < 126.0f ? t : 126.0f;
+	t = t > -126.0f ? t : -126.0f;
+	n = t + 12582912.0f;	/* rounds: 1.5 * 2^23 */
+	memcpy(&i, &n, sizeof(i));
+	f = t - (n - 12582912.0f);
+	p = 1.32647273e-3f;
+	p = p * f + 9.67151299e-3f;
+	p = p * f + 5.55073358e-2f;
+	p = p * f + 2.40222424e-1f;
+	p = p * f + 6.93147004e-1f;
+	p = p * f + 1;
+	memcpy(&k, &p, sizeof(k));
+	k += i << 23;
+	memcpy(&p, &k, sizeof(p));
+	return 1 + p;
+}
+
+#define LOG2_E 1.44269504f
+
 static inline float
 cut(float x, float lo, float hi)
 {
@@ -92,8 +120,71 @@ name(float *d, const float *s, size_t n, float alpha, float beta) \
 
 ROW(relu, x > 0 ? x : 0)
 ROW(leaky, x > 0 ? x : x * alpha)
-ROW(sigmoid, 1 / (1 + exp_fast(-x)))
-ROW(swish, x / (1 + exp_fast(-alpha * x)))
+ROW(sigmoid_any, 1 / one_and_power(x * -LOG2_E))
+ROW(swish_any, x / one_and_power(x * (alpha * -LOG2_E)))
+#ifdef CPU_512
+#include <immintrin.h>
+
+/* The same in half the time: products and sums contracted, rounding and scaling one
+ * instruction each. 16 of 1 / .. where over is true, else of x / .. */
+__attribute__((target("avx512f,avx512dq"))) static inline __m512
+logistic_512(__m512 x, float by, bool over)
+{
+	__m512 t = _mm512_mul_ps(x, _mm512_set1_ps(by)), n = _mm512_roundscale_ps(t, 0);
+	__m512 f = _mm512_reduce_ps(t, 0), p = _mm512_set1_ps(1.32647273e-3f);
+
+	p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.67151299e-3f));
+	p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55073358e-2f));
+	p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40222424e-1f));
+	p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147004e-1f));
+	p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1));
+	p = _mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1));
+	return _mm512_div_ps(over ? _mm512_set1_ps(1) : x, p);
+}
+
+__attribute__((target("avx512f,avx512dq"))) static void
+logistic_row_512(float *d, const float *s, size_t n, float by, bool over)
+{
+	size_t i = 0;
+	__mmask16 m;
+
+	for (; i + 16 <= n; i += 16)
+		_mm512_storeu_ps(d + i, logistic_512(_mm512_loadu_ps(s + i), by, over));
+	m = (__mmask16)((1u << (n - i)) - 1);
+	_mm512_mask_storeu_ps(d + i, m, logistic_512(_mm512_maskz_loadu_ps(m, s + i), by, over));
+}
+
+static bool
+has_512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+static void
+sigmoid(float *d, const float *s, size_t n, float alpha, float beta)
+{
+#ifdef CPU_512
+	if (has_512()) {
+		logistic_row_512(d, s, n, -LOG2_E, true);
+		return;
+	}
+#endif
+	sigmoid_any(d, s, n, alpha, beta);
+}
+
+static void
+swish(float *d, const float *s, size_t n, float alpha, float beta)
+{
+#ifdef CPU_512
+	if (has_512()) {
+		logistic_row_512(d, s, n, alpha * -LOG2_E, false);
+		return;
+	}
+#endif
+	swish_any(d, s, n, alpha, beta);
+}
+
 ROW(hard_sigmoid, cut(alpha * x + beta, 0, 1))
 ROW(hard_swish, x * cut(alpha * x + beta, 0, 1))
 ROW(clip, cut(x, alpha, beta))

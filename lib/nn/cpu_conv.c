@@ -45,26 +45,10 @@ cpu_conv_scratch(const struct cpu_conv *c)
 	return m ? dnnl_memory_desc_get_size(m) : 0;
 }
 
-/* A thread that sleeps takes 5 to 10 us to wake; one core does ALONE in 20 to 30. */
-#define ALONE 2e6
-
-static int
-threads_for(const struct hmr_exec *x, uint32_t plan, const struct hmr_node *n)
-{
-	const struct hmr_dims *dims = x->job->plan[plan].dims, *w = &dims[n->in[1]];
-	double out = (double)hmr_dims_total(&dims[n->out[0]]);
-	const struct hmr_dims *a = &dims[n->in[0]];
-	double flop = 2 * out * (n->op == HMR_OP_MATMUL ? (double)a->d[a->n - 1] :
-				 (double)hmr_dims_total(w) / (double)w->d[0]);
-
-	/* eight operations for every float moved */
-	return flop + 8 * (out + (double)hmr_dims_total(a)) < ALONE ? 1 :
-	       (int)x->job->threads;
-}
-
 enum hmr_status
-cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
-	     const struct hmr_node *add, struct cpu_conv **out, struct hmr_err *e)
+cpu_conv_new(struct hmr_exec *x, const struct hmr_node *n, const struct hmr_node *add,
+	     const struct cpu_piece *piece, int threads, struct cpu_conv **out,
+	     struct hmr_err *e)
 {
 	const struct cpu_pack *pack = x->weights[n - x->job->graph->node].packs;
 	struct cpu_conv *c = calloc(1, sizeof(*c));
@@ -74,20 +58,21 @@ cpu_conv_new(struct hmr_exec *x, uint32_t plan, const struct hmr_node *n,
 
 	if (!c)
 		return hmr_fail(e, HMR_E_NOMEM, "network");
-	c->threads = threads_for(x, plan, n);
+	c->piece = *piece;
+	c->threads = threads;
 	omp_set_num_threads(c->threads);	/* the primitive divides its work by it */
 	if (!cpu_make_attr(&attr, n, add)) {
 		st = HMR_EOF;
 		goto out;
 	}
 	/* a layout in use already spares a second copy of the weights */
-	if (pack && !(s = cpu_make_pd(x, plan, n, &pack->desc, attr, &c->pd)) &&
+	if (pack && !(s = cpu_make_pd(x, n, piece, &pack->desc, attr, &c->pd)) &&
 	    strstr(cpu_conv_impl(c), "ref")) {
 		dnnl_primitive_desc_destroy(c->pd);
 		c->pd = NULL;
 	}
 	if (!c->pd)
-		s = cpu_make_pd(x, plan, n, NULL, attr, &c->pd);
+		s = cpu_make_pd(x, n, piece, NULL, attr, &c->pd);
 	if (s == dnnl_unimplemented)
 		st = HMR_EOF;
 	else if (s)
@@ -118,7 +103,7 @@ load_bias(struct hmr_exec *x, const struct hmr_node *n, struct cpu_weights *w,
 		return hmr_fail(e, HMR_E_NOMEM, "bias");
 	hmr_graph_const_f32(x->job->graph, n->in[2], w->bias_data);
 	x->sizes.weights += count * sizeof(float);
-	cpu_bias_desc(&m, n, d[0], x->job->plan[0].dims);
+	cpu_bias_desc(&m, n, d[0], &x->job->plan[0].dims[n->in[1]]);
 	s = dnnl_memory_create(&w->bias, &m, x->engine, w->bias_data);
 	return s ? failed(e, s, n) : HMR_OK;
 }
@@ -196,7 +181,7 @@ add_arg(struct cpu_conv *c, int what, dnnl_memory_t m)
 
 enum hmr_status
 cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c,
-		void *src, void *right, void *dst, struct hmr_err *e)
+		float *src, float *right, float *dst, void *scratch, struct hmr_err *e)
 {
 	struct cpu_weights *w = &x->weights[n - x->job->graph->node];
 	const dnnl_memory_desc_t *m[4];
@@ -213,10 +198,12 @@ cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c
 	if (n->n_in == 3 && !w->bias && (st = load_bias(x, n, w, e)))
 		return st;
 	omp_set_num_threads(c->threads);
-	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine, src)) &&
-	    !(s = right ? dnnl_memory_create(&c->right, m[1], x->engine, right) : s) &&
-	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine, dst)) &&
-	    !(s = dnnl_memory_create(&c->scratch, m[3], x->engine, x->scratch)))
+	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine,
+				      src + c->piece.in_at)) &&
+	    !(s = right ? dnnl_memory_create(&c->right, m[1], x->engine,
+					     right + c->piece.right_at) : s) &&
+	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine, dst + c->piece.out_at)) &&
+	    !(s = dnnl_memory_create(&c->scratch, m[3], x->engine, scratch)))
 		s = dnnl_primitive_create(&c->prim, c->pd);
 	omp_set_num_threads((int)x->job->threads);
 	if (s)

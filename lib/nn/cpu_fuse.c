@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps of a cpu plan. A sum of a convolution's result and an older value goes
- * into the convolution, which then adds to that value's memory: allowed only
- * where nothing else reads the older value from the convolution on, it is not
- * the convolution's own input, and oneDNN has a fast primitive for it.
+ * Steps of a cpu plan. A sum of a convolution's result and an older value of the
+ * same shape goes into the convolution. It then adds to that value's memory where
+ * nothing else reads the older value from the convolution on, it is not the
+ * convolution's own input, and oneDNN has a fast primitive for it with all of the
+ * activations; else the sum is done after it, part by part.
  */
 #include "nn/cpu.h"
 
@@ -53,33 +54,70 @@ free_from(const struct fuser *f, uint32_t r, uint32_t from, uint32_t sum)
 	return true;
 }
 
+/* The parts of a convolution or product. HMR_EOF: see cpu_conv_new(). */
+static enum hmr_status
+make_parts(struct fuser *f, struct cpu_step *s)
+{
+	enum hmr_status st = HMR_OK;
+	struct cpu_piece piece;
+
+	s->tail = !cpu_act_inside(s->n);
+	s->parts = cpu_parts(f->x, f->plan, s->n, &s->whole);
+	if (!(s->conv = calloc(s->parts, sizeof(*s->conv))))
+		return hmr_fail(f->e, HMR_E_NOMEM, "plan");
+	for (uint32_t i = 0; (!st || st == HMR_EOF) && i < s->parts; i++) {
+		cpu_piece(&piece, f->x, f->plan, s->n, i, s->parts);
+		st = cpu_conv_new(f->x, s->n, s->add, &piece,
+				  s->whole ? (int)f->x->job->threads : 1, &s->conv[i], f->e);
+		if (!s->conv[i]) {	/* none: all of it is a loop */
+			cpu_step_release(s);
+			break;
+		}
+	}
+	return st;
+}
+
+static bool
+same_dims(const struct hmr_dims *a, const struct hmr_dims *b)
+{
+	return a->n == b->n && !memcmp(a->d, b->d, a->n * sizeof(*a->d));
+}
+
 /* Tries to put node i, a sum, into the convolution that makes its operand. */
 static enum hmr_status
 try_sum(struct fuser *f, uint32_t i, uint32_t side, bool *done)
 {
 	const struct hmr_node *n = &f->g->node[i];
+	const struct hmr_dims *dims = f->x->job->plan[f->plan].dims;
 	uint32_t c = n->in[side], r = n->in[1 - side];
 	int32_t at = f->g->value[c].node;
-	struct cpu_conv *conv;
+	struct cpu_step fused;
 	enum hmr_status st;
 
 	if (at < 0 || f->g->node[at].op != HMR_OP_CONV || f->gone[at] ||
 	    f->of[at].add || f->uses[c] != 1 || c == r)
 		return HMR_OK;
-	if (f->g->value[r].tensor >= 0 || f->g->value[f->root[r]].input >= 0 ||
-	    f->g->value[r].node > at || !free_from(f, r, (uint32_t)at, i))
+	if (f->g->value[r].tensor >= 0 || f->g->value[r].node > at ||
+	    !f->of[at].conv || !same_dims(&dims[c], &dims[r]))
 		return HMR_OK;
-	st = cpu_conv_new(f->x, f->plan, &f->g->node[at], n, &conv, f->e);
-	if (st == HMR_EOF)
-		return HMR_OK;
-	if (st)
-		return st;
-	cpu_conv_free(f->of[at].conv);
-	f->of[at].conv = conv;
+	f->gone[i] = *done = true;
+	fused = (struct cpu_step){ .n = &f->g->node[at], .add = n, .residual = r };
+	if (cpu_act_inside(fused.n) && cpu_act_inside(n) &&
+	    f->g->value[f->root[r]].input < 0 && free_from(f, r, (uint32_t)at, i)) {
+		if (!(st = make_parts(f, &fused))) {
+			cpu_step_release(&f->of[at]);
+			f->of[at] = fused;
+			f->root[n->out[0]] = f->root[r];
+			return HMR_OK;
+		}
+		cpu_step_release(&fused);
+		if (st != HMR_EOF)
+			return st;
+	}
 	f->of[at].add = n;
 	f->of[at].residual = r;
-	f->gone[i] = *done = true;
-	f->root[n->out[0]] = f->root[r];
+	f->of[at].tail = true;
+	f->root[n->out[0]] = f->root[c];
 	return HMR_OK;
 }
 
@@ -96,7 +134,7 @@ visit(struct fuser *f, uint32_t i)
 		f->gone[i] = true;
 	} else if (n->op == HMR_OP_CONV || n->op == HMR_OP_CONV_TRANSPOSE ||
 		   n->op == HMR_OP_MATMUL) {
-		st = cpu_conv_new(f->x, f->plan, n, NULL, &f->of[i].conv, f->e);
+		st = make_parts(f, &f->of[i]);
 		if (st && st != HMR_EOF)	/* EOF: slow, or none: a loop */
 			return st;
 	} else if (n->op == HMR_OP_ADD) {
@@ -118,6 +156,17 @@ set_io(struct cpu_step *s)
 	memcpy(s->io, s->n->in, s->n->n_in * sizeof(*s->io));
 	if (s->add)
 		s->io[s->n->n_in] = s->residual;
+}
+
+void
+cpu_step_release(struct cpu_step *s)
+{
+	for (uint32_t i = 0; s->conv && i < s->parts; i++)
+		cpu_conv_free(s->conv[i]);
+	free(s->conv);
+	free(s->places);
+	s->conv = NULL;
+	s->places = NULL;
 }
 
 enum hmr_status

@@ -10,6 +10,7 @@
 #include "nn/cpu_ops.h"
 
 #define COLUMNS 64	/* that a reduction has in hand */
+#define CPU_PIECE 1024	/* floats of two operands that stay in the first cache */
 #define REPEATED 1024	/* floats of a short row written out again and again */
 
 /* Both operands over the result's axes, merged where both allow it. */
@@ -107,6 +108,12 @@ power(float *d, const float *p, const float *q, size_t n, int form)
 	}
 }
 
+void
+cpu_add_row(float *d, const float *a, const float *b, size_t n)
+{
+	add(d, a, b, n, 3);
+}
+
 static void
 binary_row(const struct hmr_node *n, float *d, const float *p, const float *q,
 	   size_t count, int form)
@@ -135,16 +142,17 @@ binary_repeated(const struct hmr_call *c, const struct walk *w)
 	const int64_t inner = w->size[0], total = (int64_t)hmr_dims_total(c->dim_out[0]);
 	const int64_t chunk = REPEATED / inner * inner;
 	float tile[REPEATED];
+	struct cpu_range r;
 
 	if (w->n != 2 || inner > 32 || total < REPEATED || w->step[0][0] != 1 ||
 	    w->step[1][0] != 1 || w->step[0][1] != (size_t)inner || w->step[1][1])
 		return false;
 	for (int64_t i = 0; i < chunk; i++)
 		tile[i] = c->in[1][i % inner];
-#pragma omp parallel for if(total > CPU_SMALL)
-	for (int64_t i = 0; i < total; i += chunk)
+	r = cpu_share(c, total, chunk);
+	for (int64_t i = r.from; i < r.to; i += chunk)
 		binary_row(c->n, c->out[0] + i, c->in[0] + i, tile,
-			   (size_t)(total - i < chunk ? total - i : chunk), 3);
+			   (size_t)(r.to - i < chunk ? r.to - i : chunk), 3);
 	return true;
 }
 
@@ -153,6 +161,7 @@ binary(const struct hmr_call *c)
 {
 	const int64_t total = (int64_t)hmr_dims_total(c->dim_out[0]);
 	int64_t inner, chunk, pieces;
+	struct cpu_range r;
 	struct walk w;
 	int form;
 
@@ -161,10 +170,10 @@ binary(const struct hmr_call *c)
 		return;
 	inner = w.size[0];
 	form = (w.step[0][0] != 0) | (w.step[1][0] != 0) << 1;
-	chunk = inner > CPU_CHUNK ? CPU_CHUNK : inner;
+	chunk = inner > CPU_PIECE ? CPU_PIECE : inner;
 	pieces = (inner + chunk - 1) / chunk;
-#pragma omp parallel for if(total > CPU_SMALL)
-	for (int64_t i = 0; i < total / inner * pieces; i++) {
+	r = cpu_share(c, total / inner * pieces, 1);
+	for (int64_t i = r.from; i < r.to; i++) {
 		int64_t row = i / pieces, from = i % pieces * chunk, left = row;
 		size_t at[2] = { 0, 0 };
 
@@ -264,22 +273,16 @@ square_row(const float *s, size_t n, float mean)
 	return sum;
 }
 
-/* Of a long row: chunks of their own, so that any number of threads gives the same. */
+/* Of a long row: floats within chunks, doubles over them. */
 static double
 sum_long(const float *s, size_t n, const float *mean)
 {
-	const int64_t chunks = (int64_t)((n + CPU_CHUNK - 1) / CPU_CHUNK);
 	double sum = 0;
 
-	if (n <= CPU_CHUNK)
-		return (double)(mean ? square_row(s, n, *mean) : sum_row(s, n));
-#pragma omp parallel for ordered if(n > CPU_SMALL)
-	for (int64_t i = 0; i < chunks; i++) {
-		size_t from = (size_t)i * CPU_CHUNK, m = n - from < CPU_CHUNK ? n - from : CPU_CHUNK;
-		float part = mean ? square_row(s + from, m, *mean) : sum_row(s + from, m);
+	for (size_t i = 0; i < n; i += CPU_CHUNK) {
+		size_t m = n - i < CPU_CHUNK ? n - i : CPU_CHUNK;
 
-#pragma omp ordered
-		sum += (double)part;
+		sum += (double)(mean ? square_row(s + i, m, *mean) : sum_row(s + i, m));
 	}
 	return sum;
 }
@@ -311,22 +314,24 @@ reduce(const struct hmr_call *c)
 {
 	const struct hmr_node *n = c->n;
 	size_t before, rows, after, blocks;
+	struct cpu_range r;
 
 	if (!one_block(n, c->dim_in[0], &before, &rows, &after))
 		return false;
 	if (after == 1 && (n->op == HMR_OP_REDUCE_SUM || n->op == HMR_OP_REDUCE_MEAN)) {
-		for (size_t b = 0; b < before; b++) {
+		r = cpu_share(c, (int64_t)before, 1);
+		for (size_t b = (size_t)r.from; b < (size_t)r.to; b++) {
 			double sum = sum_long(c->in[0] + b * rows, rows, NULL);
 
 			c->out[0][b] = (float)(n->op == HMR_OP_REDUCE_SUM ? sum :
 					       sum / (double)rows);
 		}
-		cpu_act_row(c->out[0], c->out[0], before, n);
+		cpu_act_row(c->out[0] + r.from, c->out[0] + r.from, (size_t)(r.to - r.from), n);
 		return true;
 	}
 	blocks = (after + COLUMNS - 1) / COLUMNS;
-#pragma omp parallel for if(before * rows * after > CPU_SMALL)
-	for (size_t i = 0; i < before * blocks; i++) {
+	r = cpu_share(c, (int64_t)(before * blocks), 1);
+	for (size_t i = (size_t)r.from; i < (size_t)r.to; i++) {
 		size_t b = i / blocks, from = i % blocks * COLUMNS;
 		size_t m = after - from < COLUMNS ? after - from : COLUMNS;
 		const float *s = c->in[0] + b * rows * after + from;
@@ -396,7 +401,6 @@ norm_row(const struct hmr_call *c, size_t at, size_t n, size_t ch)
 	by = (float)(1 / sqrt(sum_long(s, n, &mean) / (double)n + (double)c->n->value));
 	if (!scale)
 		ch = n < CPU_CHUNK ? n : CPU_CHUNK;
-#pragma omp parallel for if(n > CPU_SMALL)
 	for (size_t i = 0; i < (n + ch - 1) / ch; i++) {
 		size_t m = n - i * ch < ch ? n - i * ch : ch;
 
@@ -412,20 +416,21 @@ norm(const struct hmr_call *c)
 	const struct hmr_dims *x = c->dim_in[0];
 	const struct hmr_node *n = c->n;
 	size_t before, rows, after, blocks, ch = (size_t)x->d[x->n - 1];
+	struct cpu_range r;
 
 	if (!one_block(n, x, &before, &rows, &after))
 		return false;
-	if (after == 1) {	/* before counts the threads' work where rows are short */
-#pragma omp parallel for if(rows <= CPU_SMALL && before * rows > CPU_SMALL)
-		for (size_t b = 0; b < before; b++)
+	if (after == 1) {
+		r = cpu_share(c, (int64_t)before, 1);
+		for (size_t b = (size_t)r.from; b < (size_t)r.to; b++)
 			norm_row(c, b * rows, rows, ch);
 		return true;
 	}
 	if (after != ch)
 		return false;
 	blocks = (after + COLUMNS - 1) / COLUMNS;
-#pragma omp parallel for if(before * rows * after > CPU_SMALL)
-	for (size_t i = 0; i < before * blocks; i++) {
+	r = cpu_share(c, (int64_t)(before * blocks), 1);
+	for (size_t i = (size_t)r.from; i < (size_t)r.to; i++) {
 		size_t from = i % blocks * COLUMNS;
 
 		norm_columns(c, i / blocks * rows * after + from, from, rows, after,
@@ -470,11 +475,12 @@ static void
 softmax(const struct hmr_call *c)
 {
 	size_t before, after, n = (size_t)c->dim_in[0]->d[c->n->axis], blocks;
+	struct cpu_range r;
 
 	hmr_dims_around(c->dim_in[0], (uint32_t)c->n->axis, &before, &after);
 	blocks = (after + COLUMNS - 1) / COLUMNS;
-#pragma omp parallel for if(before * n * after > CPU_SMALL)
-	for (size_t i = 0; i < before * blocks; i++) {
+	r = cpu_share(c, (int64_t)(before * blocks), 1);
+	for (size_t i = (size_t)r.from; i < (size_t)r.to; i++) {
 		size_t at = i / blocks * n * after + i % blocks * COLUMNS;
 		size_t left = after - i % blocks * COLUMNS;
 

@@ -22,11 +22,12 @@ static void
 concat(const struct hmr_call *c)
 {
 	size_t before, after, total;
+	struct cpu_range r;
 
 	hmr_dims_around(c->dim_out[0], (uint32_t)c->n->axis, &before, &after);
 	total = (size_t)c->dim_out[0]->d[c->n->axis] * after;
-#pragma omp parallel for if(before * total > CPU_SMALL)
-	for (size_t b = 0; b < before; b++) {
+	r = cpu_share(c, (int64_t)before, 1);
+	for (size_t b = (size_t)r.from; b < (size_t)r.to; b++) {
 		float *d = c->out[0] + b * total;
 
 		for (uint32_t i = 0; i < c->n->n_in; i++) {
@@ -42,11 +43,12 @@ static void
 split(const struct hmr_call *c)
 {
 	size_t before, after, total;
+	struct cpu_range r;
 
 	hmr_dims_around(c->dim_in[0], (uint32_t)c->n->axis, &before, &after);
 	total = (size_t)c->dim_in[0]->d[c->n->axis] * after;
-#pragma omp parallel for if(before * total > CPU_SMALL)
-	for (size_t b = 0; b < before; b++) {
+	r = cpu_share(c, (int64_t)before, 1);
+	for (size_t b = (size_t)r.from; b < (size_t)r.to; b++) {
 		const float *s = c->in[0] + b * total;
 
 		for (uint32_t i = 0; i < c->n->n_out; i++) {
@@ -63,10 +65,10 @@ static void
 pad_image(const struct hmr_call *c)
 {
 	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
-	const int64_t rows = out->d[0] * out->d[1], *p = c->n->list;
+	const struct cpu_range rows = cpu_share(c, out->d[0] * out->d[1], 1);
+	const int64_t *p = c->n->list;
 
-#pragma omp parallel for if(hmr_dims_total(out) > CPU_SMALL)
-	for (int64_t r = 0; r < rows; r++) {
+	for (int64_t r = rows.from; r < rows.to; r++) {
 		int64_t b = r / out->d[1] - p[0], y = r % out->d[1] - p[2];
 		float *d = c->out[0] + r * out->d[2] * out->d[3];
 
@@ -170,6 +172,7 @@ static bool
 transpose_small(const struct hmr_call *c, const struct turn *t)
 {
 	int64_t n, m, each;
+	struct cpu_range part;
 
 	if (t->n != 3 || t->from[1] != 1 || t->from[2] != (size_t)t->size[1] ||
 	    t->from[0] != (size_t)(t->size[1] * t->size[2]) || t->from[0] > CPU_CHUNK)
@@ -177,10 +180,9 @@ transpose_small(const struct hmr_call *c, const struct turn *t)
 	n = t->size[1];
 	m = t->size[2];
 	each = CPU_CHUNK / (n * m);
-#pragma omp parallel for if(t->size[0] * n * m > CPU_SMALL)
-	for (int64_t r = 0; r < t->size[0]; r += each)
-		turn_small(c->out[0] + r * n * m, c->in[0] + r * n * m,
-			   t->size[0] - r < each ? t->size[0] - r : each, n, m);
+	part = cpu_share(c, t->size[0], each);
+	turn_small(c->out[0] + part.from * n * m, c->in[0] + part.from * n * m,
+		   part.to - part.from, n, m);
 	return true;
 }
 
@@ -191,6 +193,7 @@ transpose(const struct hmr_call *c)
 	struct turn t;
 	uint32_t last, u = 0;
 	size_t rest, pieces;
+	struct cpu_range r;
 
 	make_turn(&t, c);
 	if (transpose_small(c, &t))
@@ -200,8 +203,8 @@ transpose(const struct hmr_call *c)
 		u++;
 	pieces = u == last ? 1 : ((size_t)t.size[u] + TILE - 1) / TILE;
 	rest = total / (size_t)t.size[last] / (u == last ? 1 : (size_t)t.size[u]);
-#pragma omp parallel for if(total > CPU_SMALL)
-	for (size_t i = 0; i < rest * pieces; i++) {
+	r = cpu_share(c, (int64_t)(rest * pieces), 1);
+	for (size_t i = (size_t)r.from; i < (size_t)r.to; i++) {
 		size_t left = i / pieces, at = i % pieces * TILE, to = 0, from = 0;
 		size_t n = u == last ? 1 : (size_t)t.size[u] - at;
 
@@ -241,7 +244,6 @@ pick(float *d, const float *s, int64_t n, int64_t step)
 		d[i] = s[i * step];
 }
 
-/* Axes from `tail` on are taken whole. */
 /* One float of every pair, over the whole tensor: the halves of a channel shuffle. */
 static bool
 slice_pairs(const struct hmr_call *c)
@@ -250,6 +252,7 @@ slice_pairs(const struct hmr_call *c)
 	const int64_t *l;
 	const int64_t total = (int64_t)hmr_dims_total(out);
 	uint32_t a = in->n - 1;
+	struct cpu_range r;
 
 	while (a > 0 && in->d[a] == 1)
 		a--;
@@ -258,20 +261,20 @@ slice_pairs(const struct hmr_call *c)
 		return false;
 	if (2 * total != (int64_t)hmr_dims_total(in))
 		return false;
-#pragma omp parallel for if(total > CPU_SMALL)
-	for (int64_t i = 0; i < total; i += CPU_CHUNK)
-		pick(c->out[0] + i, c->in[0] + 2 * i + l[0],
-		     total - i < CPU_CHUNK ? total - i : CPU_CHUNK, 2);
+	r = cpu_share(c, total, CPU_LINE);
+	pick(c->out[0] + r.from, c->in[0] + 2 * r.from + l[0], r.to - r.from, 2);
 	return true;
 }
 
+/* Axes from `tail` on are taken whole. */
 static void
 slice(const struct hmr_call *c)
 {
 	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
 	const int64_t *l = c->n->list;
 	uint32_t tail = in->n;
-	size_t run = 1, rows, total = hmr_dims_total(out);
+	size_t run = 1;
+	struct cpu_range rows;
 	int64_t step = 1;
 
 	while (tail > 0 && out->d[tail - 1] == in->d[tail - 1] && l[3 * tail - 2] == 1)
@@ -283,9 +286,8 @@ slice(const struct hmr_call *c)
 		else
 			step = 1;
 	}
-	rows = total / run;
-#pragma omp parallel for if(total > CPU_SMALL)
-	for (size_t r = 0; r < rows; r++) {
+	rows = cpu_share(c, (int64_t)(hmr_dims_total(out) / run), 1);
+	for (size_t r = (size_t)rows.from; r < (size_t)rows.to; r++) {
 		size_t left = r, from = 0, unit = 1;
 
 		for (uint32_t a = in->n; a-- > 0;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The operators of the cpu backend that are no convolutions: loops along the
- * channels that compilers vectorise, rows divided among threads. They move
+ * channels that compilers vectorise, each over its part of the rows. They move
  * memory rather than compute. What is rare falls back to the reference loops.
  * Here: windows, and who does what; cpu_ops.h.
  */
@@ -11,18 +11,12 @@
 #include "nn/cpu.h"
 #include "nn/cpu_ops.h"
 
-/* n floats in chunks for the threads. */
 static void
 act(const struct hmr_call *c)
 {
-	const int64_t n = (int64_t)hmr_dims_total(c->dim_out[0]), chunk = CPU_CHUNK;
-	const struct hmr_node *node = c->n;
-	const float *s = c->in[0];
-	float *d = c->out[0];
+	struct cpu_range r = cpu_share(c, (int64_t)hmr_dims_total(c->dim_out[0]), CPU_LINE);
 
-#pragma omp parallel for if(n > CPU_SMALL)
-	for (int64_t i = 0; i < n; i += chunk)
-		cpu_act_row(d + i, s + i, (size_t)(n - i < chunk ? n - i : chunk), node);
+	cpu_act_row(c->out[0] + r.from, c->in[0] + r.from, (size_t)(r.to - r.from), c->n);
 }
 
 static void
@@ -144,13 +138,12 @@ static void
 pool(const struct hmr_call *c)
 {
 	const struct hmr_dims *out = c->dim_out[0];
-	const int64_t rows = out->d[0] * out->d[1];
+	const struct cpu_range rows = cpu_share(c, out->d[0] * out->d[1], 1);
 	int64_t k[2] = { c->n->kernel[0], c->n->kernel[1] };
 	int32_t pad[4];
 
 	hmr_node_pads(c->n, k, c->dim_in[0], out, pad);
-#pragma omp parallel for if(hmr_dims_total(out) > CPU_SMALL)
-	for (int64_t r = 0; r < rows; r++)
+	for (int64_t r = rows.from; r < rows.to; r++)
 		pool_row(c, pad, r / out->d[1], r % out->d[1]);
 }
 
@@ -170,10 +163,10 @@ static void
 resize(const struct hmr_call *c)
 {
 	const struct hmr_dims *in = c->dim_in[0], *out = c->dim_out[0];
-	const int64_t rows = out->d[0] * out->d[1], ch = out->d[3];
+	const struct cpu_range rows = cpu_share(c, out->d[0] * out->d[1], 1);
+	const int64_t ch = out->d[3];
 
-#pragma omp parallel for if(hmr_dims_total(out) > CPU_SMALL)
-	for (int64_t r = 0; r < rows; r++) {
+	for (int64_t r = rows.from; r < rows.to; r++) {
 		const float *s = c->in[0] + r / out->d[1] * in->d[1] * in->d[2] * ch;
 		float *d = c->out[0] + r * out->d[2] * ch, fx, fy;
 		int64_t y0, y1, x0, x1;
@@ -194,6 +187,24 @@ resize(const struct hmr_call *c)
 }
 
 void
+cpu_tail(const struct cpu_step *s, const struct cpu_piece *p)
+{
+	const size_t total = hmr_dims_total(&p->out);
+	float *d = s->out + p->out_at;
+
+	for (size_t i = 0; i < total; i += CPU_CHUNK) {
+		size_t n = total - i < CPU_CHUNK ? total - i : CPU_CHUNK;
+
+		if (!cpu_act_inside(s->n))
+			cpu_act_row(d + i, d + i, n, s->n);
+		if (s->add) {
+			cpu_add_row(d + i, d + i, s->other + p->out_at + i, n);
+			cpu_act_row(d + i, d + i, n, s->add);
+		}
+	}
+}
+
+void
 hmr_cpu_call(const struct hmr_call *c)
 {
 	switch (c->n->op) {
@@ -201,7 +212,7 @@ hmr_cpu_call(const struct hmr_call *c)
 	case HMR_OP_MAX_POOL: case HMR_OP_AVG_POOL: pool(c); break;
 	case HMR_OP_RESIZE: resize(c); break;
 	default:
-		if (!cpu_move_call(c) && !cpu_math_call(c))
+		if (!cpu_move_call(c) && !cpu_math_call(c) && c->part == 0)
 			hmr_ref_call(c);
 	}
 }

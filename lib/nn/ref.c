@@ -166,7 +166,7 @@ run_node(struct hmr_exec *x, uint32_t p, uint32_t i)
 	const float *in[HMR_NODE_IN_MAX];
 	float *out[HMR_NODE_IN_MAX];
 	const struct hmr_dims *di[HMR_NODE_IN_MAX], *dd[HMR_NODE_IN_MAX];
-	struct hmr_call c = { &x->job->graph->node[i], in, out, di, dd };
+	struct hmr_call c = { &x->job->graph->node[i], in, out, di, dd, 0, 1 };
 
 	for (uint32_t k = 0; k < c.n->n_in; k++) {
 		in[k] = x->plan[p].place[c.n->in[k]];

@@ -14,6 +14,7 @@ struct hmr_call {		/* a node with its places */
 	const float *const *in;	/* [n_in] */
 	float *const *out;	/* [n_out] */
 	const struct hmr_dims *const *dim_in, *const *dim_out;
+	uint32_t part, parts;	/* of the cpu backend's loops; the reference does all */
 };
 
 void hmr_ref_call(const struct hmr_call *c);

@@ -39,7 +39,7 @@ run(const struct hmr_graph *g, const struct hmr_dims *d)
 		const float *in[HMR_NODE_IN_MAX];
 		float *out[HMR_NODE_IN_MAX];
 		const struct hmr_dims *di[HMR_NODE_IN_MAX], *dd[HMR_NODE_IN_MAX];
-		struct hmr_call c = { n, in, out, di, dd };
+		struct hmr_call c = { n, in, out, di, dd, 0, 1 };
 
 		for (uint32_t k = 0; k < n->n_in; k++) {
 			in[k] = v[n->in[k]];

@@ -66,7 +66,7 @@ run(const struct hmr_model *m, const char *device, unsigned threads,
 }
 
 /* cpu against ref by normalised mean squared error, batches and threads of 1 and more. */
-static void
+static inline void
 compare(const struct hmr_model *m, const char *what, double limit)
 {
 	for (uint32_t batch = 1; batch <= 3; batch += 2)
