@@ -26,6 +26,7 @@ static const char usage[] =
 	"[--playlist] [--progress | --no-progress] [--rate r] [--start time] "
 	"[file ...]";
 static const char help[] =
+	"Turns a video, images or a camera into a stream of frames.\n\n"
 	"  -h, --help              this text\n"
 	"  -j, --threads=N         decoder threads (default 0: one a processor)\n"
 	"  -o, --output=FILE       write there instead of standard output\n"

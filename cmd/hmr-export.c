@@ -19,6 +19,7 @@ static const char usage[] =
 	"[--axes camera|y-up] [--crf n] [--fields list] [--frames list] "
 	"[--max-frame WxH] [--no-history] [--surface full|light] [file]";
 static const char help[] =
+	"Writes a stream or tracks as files for other software.\n\n"
 	"  -f, --format=NAME       jsonl: JSON Lines, as hmr-assoc writes them\n"
 	"                          csv: one line per person and frame\n"
 	"                          mot: MOTChallenge lines, frames from 1\n"

@@ -21,6 +21,7 @@ static const char usage[] =
 	"hmr-info [-hqVv] [--frames] [--json] [--salvage] [--verify] "
 	"[--max-frame WxH] [-o file] [file]";
 static const char help[] =
+	"Says what a stream or tracks.jsonl holds; checks it; rescues what is whole.\n\n"
 	"  -h, --help              this text\n"
 	"  -o, --output=FILE       write there instead of standard output\n"
 	"  -q, --quiet             errors only\n"

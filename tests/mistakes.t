@@ -79,6 +79,16 @@ cp v.mp4 'a%20b.mp4'
 expect 0 "a percent sign of the name" hmr-decode -q -o x.hmr file:a%20b.mp4
 fails 1 "a URL of no file" hmr-decode -q -o x.hmr "file://$PWD/no%20thing.mp4"
 
+ffmpeg -nostdin -v error -i v.mp4 -c copy v.mkv
+mkfifo pipe
+cat v.mkv >pipe &
+expect 0 "a pipe that has a name" hmr-decode -q -o x.hmr pipe
+is "$(hmr-info x.hmr | sed -n 's/^  frames *\([0-9]*\).*/\1/p')" 5 "has its frames"
+if mknod video0 c 81 250 2>/dev/null; then
+	run hmr-decode -vv video0
+	like err 'Cannot open video device video0' "a camera's node"
+fi
+
 name=$(printf 'two\nlines\033[2J.mp4')
 cp v.mp4 "$name"
 hmr-decode -q "$name" | hmr-info >out

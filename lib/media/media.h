@@ -37,7 +37,7 @@ bool media_stopped(struct media_log *l);
 /* ---- where.c: what an operand names ---- */
 
 enum media_kind {
-	MEDIA_STDIN = 1,
+	MEDIA_STDIN = 1,	/* or a pipe that has a name: url, else "" */
 	MEDIA_FILE,
 	MEDIA_URL,
 	MEDIA_DEVICE,
@@ -84,6 +84,7 @@ struct media_input {
 	AVFormatContext *fmt;
 	AVCodecContext *dec;
 	AVIOContext *io;	/* ours: stdin, or opened for probing */
+	int fd;			/* what io reads of MEDIA_STDIN */
 	AVPacket *pkt;
 	AVFrame *frame;
 	const AVStream *stream;

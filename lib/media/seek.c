@@ -91,8 +91,8 @@ reopen(struct media_input *in, struct hmr_err *e)
 {
 	media_input_close(in);
 	in->stats->damaged = in->stats->concealed = 0;
-	if (in->where->kind == MEDIA_STDIN && lseek(0, 0, SEEK_SET) < 0)
-		return hmr_fail(e, HMR_E_IO, "standard input");
+	if (in->where->kind == MEDIA_STDIN && lseek(in->fd, 0, SEEK_SET) < 0)
+		return hmr_fail(e, HMR_E_IO, "%s", in->where->shown);
 	return media_input_open(in, e);
 }
 

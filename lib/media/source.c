@@ -416,7 +416,7 @@ hmr_source_open(struct hmr_source **out, const char *const *names, uint32_t n,
 	s->conv.resized = &s->stats.resized;
 	if ((st = media_where_init(&s->where, names[0], o->format, o->playlist, e)))
 		goto fail;
-	s->info.name = s->where.kind == MEDIA_STDIN ? "-" : s->where.shown;
+	s->info.name = *s->where.url ? s->where.shown : "-";
 	st = n > 1 || s->where.kind == MEDIA_FOLDER || s->where.kind == MEDIA_GLOB ?
 	     open_list(s, names, n, e) : open_video(s, e);
 	if (st || (st = prime(s, e)))

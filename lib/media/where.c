@@ -2,14 +2,17 @@
 /*
  * What an operand names: stdin, a file, a folder, a glob, a URL or a capture
  * device. A name that exists as a file is that file, whatever colons or
- * percent signs it has, and reaches FFmpeg as "file:NAME".
+ * percent signs it has, and reaches FFmpeg as "file:NAME"; a pipe is read as
+ * stdin is, a camera's node is the camera.
  */
+#define _DEFAULT_SOURCE		/* major */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <libavdevice/avdevice.h>
 #include <libavformat/avio.h>
@@ -27,6 +30,8 @@ static const char texts[] = "tty,bintext,bin,xbin,adf,idf";
 /* Protocols that open other files or URLs than the one they are given. */
 static const char nested[] = "concat,concatf,subfile,crypto,data,cache,async,hls,"
 			     "ipfs,ipns";
+
+#define VIDEO_MAJOR 81		/* of character devices, in Linux */
 
 static bool
 any_in(const char *names, const char *list)
@@ -97,7 +102,7 @@ found(struct media_where *w, enum media_kind kind, const char *prefix,
 
 	w->kind = kind;
 	w->url = malloc(n);
-	w->shown = strdup(kind == MEDIA_STDIN ? "standard input" : w->name);
+	w->shown = strdup(kind == MEDIA_STDIN && !rest[0] ? "standard input" : w->name);
 	if (!w->url || !w->shown)
 		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
 	snprintf(w->url, n, "%s%s", prefix, rest);
@@ -182,6 +187,13 @@ media_where_init(struct media_where *w, const char *name, const char *format,
 		return found(w, MEDIA_STDIN, "", "", e);
 	if (format && is_device(format))
 		return found(w, MEDIA_DEVICE, "", name, e);
+	if (!stat(name, &sb) && S_ISFIFO(sb.st_mode))
+		return found(w, MEDIA_STDIN, "", name, e);
+	if (!stat(name, &sb) && S_ISCHR(sb.st_mode) && major(sb.st_rdev) == VIDEO_MAJOR &&
+	    !format && is_device("v4l2")) {
+		w->format = strcpy(w->device, "v4l2");
+		return found(w, MEDIA_DEVICE, "", name, e);
+	}
 	if (!stat(name, &sb))
 		return found(w, S_ISDIR(sb.st_mode) ? MEDIA_FOLDER : MEDIA_FILE,
 			     "file:", name, e);
