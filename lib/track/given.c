@@ -19,7 +19,7 @@ track_of(struct hmr_tracker *t, uint32_t id)
 void
 hmr_tracker_given(struct hmr_tracker *t, const struct hmr_step *s)
 {
-	for (uint32_t i = 0; i < t->n && s->f->shot; i++)	/* no gap is over a cut */
+	for (uint32_t i = 0; i < t->n && s->cut; i++)	/* no gap is over a cut */
 		t->track[i].number = t->next_number++;
 	for (uint32_t i = 0; i < t->n_order; i++) {
 		uint32_t p = t->order[i], id = s->seen[p].given_id;

@@ -168,6 +168,8 @@ begin(struct hmr_tracker *t, const struct hmr_frame_info *f)
 		t->taken[i] = false;
 	}
 	t->time = f->time;
+	t->width = f->width;
+	t->height = f->height;
 	t->frames++;
 	t->started = true;
 	return fmin(dt, DT_MAX);
@@ -480,7 +482,8 @@ hmr_tracker_step(struct hmr_tracker *t, const struct hmr_frame_info *f,
 		 const struct hmr_seen *seen, uint32_t n,
 		 struct hmr_verdict *verdict)
 {
-	struct hmr_step s = { f, seen, verdict };
+	struct hmr_step s = { f, seen, verdict, f->shot || f->width != t->width ||
+			      f->height != t->height };
 	double dt = begin(t, f);
 	uint32_t dropped;
 
@@ -492,7 +495,7 @@ hmr_tracker_step(struct hmr_tracker *t, const struct hmr_frame_info *f,
 	}
 	predict(t, dt);
 	learn_others(t, &s);
-	if (f->shot)
+	if (s.cut)
 		hmr_tracker_cut(t, &s);
 	run_round(t, &s, t->o.high, INFINITY, UINT32_MAX, t->rule->limit_high);
 	run_round(t, &s, t->o.low, t->o.high, 3, t->rule->limit_low);

@@ -46,7 +46,7 @@ struct hmr_seen {			/* a person of the frame */
 
 struct hmr_frame_info {			/* what a step needs of a frame */
 	double time;			/* seconds, rising */
-	uint32_t width, height;
+	uint32_t width, height;		/* another size is like a cut */
 	uint32_t n_look, look_kind;	/* values of an appearance, HMR_APPEARANCE_* */
 	bool shot;			/* the first frame after a cut */
 };

@@ -13,6 +13,7 @@ struct hmr_tracker {
 	uint32_t cap, n;		/* tracks */
 	uint32_t next_number, next_id;
 	double time;			/* of the last step */
+	uint32_t width, height;		/* of its frame */
 	double frames;			/* steps so far */
 	bool started;
 	struct hmr_track *track;	/* [cap] */
@@ -31,6 +32,7 @@ struct hmr_step {			/* a step's arguments */
 	const struct hmr_frame_info *f;
 	const struct hmr_seen *seen;
 	struct hmr_verdict *verdict;
+	bool cut;		/* places say nothing: a cut, or a frame of another size */
 };
 
 /* A place for a new track, cleared: at the end, else that of the one unseen for

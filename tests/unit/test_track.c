@@ -15,7 +15,7 @@
 #include "track/fill.h"
 #include "track/motion.h"
 
-#define MOST 256
+#define MOST 512
 
 static uint64_t seed = 7;
 
@@ -376,6 +376,28 @@ test_most(void **state)
 	hmr_tracker_free(t);
 }
 
+/* As many people as a frame can have, and then nobody. */
+static void
+test_512(void **state)
+{
+	struct hmr_tracker_options o;
+	struct hmr_tracker *t;
+
+	(void)state;
+	hmr_tracker_defaults(&o);
+	o.max_people = 512;
+	t = make(&o);
+	for (int f = 0; f < 12; f++) {
+		for (uint32_t i = 0; i < 512; i++)
+			see(i, 60 + 120 * (i % 32) + f, 60 + 160 * (i / 32), 0.9);
+		assert_int_equal(step(t, f % 6 == 5 ? 0 : 512), 0);
+		for (uint32_t i = 0; i < 512 && f > 2; i++)
+			assert_int_equal(verdict[i].id, i + 1);
+	}
+	assert_int_equal(hmr_tracker_ids(t), 512);
+	hmr_tracker_free(t);
+}
+
 /* Thousands of short lives: tracks stay bounded, numbers rise. */
 static void
 test_churn(void **state)
@@ -412,6 +434,87 @@ test_shot(void **state)
 	info.shot = false;
 	assert_int_equal(verdict[0].id, 2);
 	hmr_tracker_free(t);
+}
+
+/* The first frame is the first after a cut, too. */
+static void
+test_shot_first(void **state)
+{
+	struct hmr_tracker *t = make(NULL);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		see(0, 300 + 2 * i, 300, 0.9);
+		info.shot = i == 0;
+		step(t, 1);
+	}
+	assert_int_equal(verdict[0].id, 1);
+	info.shot = true;		/* a cut to nobody, and back */
+	step(t, 0);
+	for (int i = 0; i < 5; i++) {
+		info.shot = i == 0;
+		step(t, 1);
+	}
+	info.shot = false;
+	assert_int_equal(verdict[0].id, 2);
+	hmr_tracker_free(t);
+}
+
+/* Pixels of a frame of another size are other places. */
+static void
+test_size(void **state)
+{
+	struct hmr_tracker *t = make(NULL);
+	float red[8] = { 1 };
+	uint32_t number;
+
+	(void)state;
+	info.n_look = 8;
+	info.look_kind = HMR_APPEARANCE_EMBEDDING;
+	for (int i = 0; i < 40; i++) {
+		bool small = i >= 20;
+
+		see(0, small ? 150 : 300, small ? 100 : 200, 0.9);
+		see(1, 700, 400, 0.9);
+		seen[0].look = red;
+		info.width = small ? 2000 : 4000;
+		info.height = small ? 1500 : 3000;
+		step(t, 2);
+		if (i == 10)
+			number = verdict[0].track;
+		if (i == 20) {
+			assert_int_equal(verdict[0].id, 1);	/* by its look */
+			assert_true(verdict[0].track != number);
+			assert_int_equal(verdict[1].id, 0);
+		}
+	}
+	assert_int_equal(verdict[0].id, 1);
+	assert_int_equal(verdict[1].id, 3);
+	info = (struct hmr_frame_info){ .width = 4000, .height = 3000 };
+	hmr_tracker_free(t);
+}
+
+/* A clock that stands still, or runs back, or shows each time twice, is taken as 25
+ * frames a second where it does. */
+static void
+test_clock(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		struct hmr_tracker *t = make(NULL);
+
+		for (int i = 0; i < 60; i++) {
+			see(0, 300 + 6 * i, 300, 0.9);
+			see(1, 660 - 6 * i, 380, 0.9);
+			info.time = way == 0 ? 5 : way == 1 ? -i : 0.08 * (i / 2);
+			(void)hmr_tracker_step(t, &info, seen, i > 28 && i < 32 ? 0 : 2, verdict);
+			if (i > 3 && (i <= 28 || i >= 32)) {
+				assert_int_equal(verdict[0].id, 1);
+				assert_int_equal(verdict[1].id, 2);
+			}
+		}
+		hmr_tracker_free(t);
+	}
 }
 
 /* ---- the ring ---- */
@@ -467,12 +570,11 @@ head(const char *source)
 
 /* One person at x, or nobody where x < 0. */
 static void
-feed(struct hmr_assoc *a, uint64_t number, double x, struct sink *s)
+feed_at(struct hmr_assoc *a, uint64_t number, int64_t pts, double x, struct sink *s)
 {
 	uint8_t buf[256], mark[3] = { (uint8_t)number, 1, 2 };
 	struct hmr_person p = { .score = 0.9f };
-	struct hmr_frame f = { .number = number, .pts = (int64_t)number,
-			       .width = 640, .height = 480 };
+	struct hmr_frame f = { .number = number, .pts = pts, .width = 640, .height = 480 };
 
 	p.box[0] = (float)x;
 	p.box[1] = 100;
@@ -482,6 +584,12 @@ feed(struct hmr_assoc *a, uint64_t number, double x, struct sink *s)
 			     NULL);
 	(void)!hmr_frame_put(&f, HMR_TAG('t', 'e', 's', 't'), mark, 3, NULL);
 	assert_int_equal(hmr_assoc_frame(a, &f, take, s, NULL), HMR_OK);
+}
+
+static void
+feed(struct hmr_assoc *a, uint64_t number, double x, struct sink *s)
+{
+	feed_at(a, number, (int64_t)number, x, s);
 }
 
 static struct hmr_assoc *
@@ -546,6 +654,60 @@ test_no_lag(void **state)
 	hmr_assoc_free(a);
 }
 
+/* The stream ends before the first frame has left, and again and again in the same
+ * place; and there is one of no frames. */
+static void
+test_short(void **state)
+{
+	struct hmr_assoc *a = make_assoc(16);
+
+	(void)state;
+	for (uint64_t n = 0; n < 6; n++) {
+		struct hmr_head *h = head(n % 2 ? "a" : "b");
+		struct sink s = { 0 };
+
+		assert_int_equal(hmr_assoc_head(a, h, NULL), HMR_OK);
+		for (uint64_t i = 0; i < n; i++)
+			feed(a, i, i == 3 ? -1 : 100, &s);
+		assert_int_equal(s.frames, 0);
+		assert_int_equal(hmr_assoc_drain(a, take, &s, NULL), HMR_OK);
+		assert_int_equal(s.frames, n);
+		for (uint64_t i = 0; i < n; i++) {
+			assert_int_equal(s.ids[i][0], n < 3 || (n == 4 && i == 3) ? 0 : n - 2);
+			assert_int_equal(s.missed[i][0], n == 5 && i == 3);
+		}
+		hmr_head_free(h);
+	}
+	hmr_assoc_free(a);
+}
+
+/* Two frames of one time, and a clock that stands: a gap is closed by counting. */
+static void
+test_same_time(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 2; way++) {
+		struct hmr_assoc *a = make_assoc(16);
+		struct hmr_head *h = head("a");
+		struct sink s = { 0 };
+
+		assert_int_equal(hmr_assoc_head(a, h, NULL), HMR_OK);
+		for (uint64_t i = 0; i < 30; i++)
+			feed_at(a, i, way ? 7 : (int64_t)(i & ~UINT64_C(1)),
+				i >= 15 && i < 19 ? -1 : 100 + 2.0 * (double)i, &s);
+		assert_int_equal(hmr_assoc_drain(a, take, &s, NULL), HMR_OK);
+		for (uint64_t i = 0; i < 30; i++) {
+			float want = 100 + 2 * (float)(way ? i : i & ~UINT64_C(1));
+
+			assert_int_equal(s.ids[i][0], 1);
+			if (i >= 15 && i < 19)
+				assert_true(fabsf(s.x[i][0] - want) < 2.1f);
+		}
+		hmr_head_free(h);
+		hmr_assoc_free(a);
+	}
+}
+
 /* Identities over boundaries: kept in the same source with rising numbers. */
 static void
 test_segments(void **state)
@@ -589,10 +751,16 @@ main(void)
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_512),
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_shot),
+		cmocka_unit_test(test_shot_first),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_no_lag),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_same_time),
 		cmocka_unit_test(test_segments),
 	};
 
