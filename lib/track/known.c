@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#define KNOWN 0.35		/* scaled distance of the nearest view */
+#define KNOWN 0.15		/* scaled distance of the nearest view: as of the same person */
 #define MARGIN 0.35		/* by which the next person must be farther */
 #define AWAY 3			/* frames unseen that make somebody absent */
 #define REACH 2.0		/* heights a second that people go unseen */

@@ -11,6 +11,12 @@
 #define APART 1.5		/* scale.other is at least so many times scale.same */
 #define LEAST 1e-3		/* distance that same is at least */
 #define STEP 0.01		/* by which the logarithms of both still move at last */
+/* Histograms as hmr-mesh writes them on vtest.avi; for embeddings, before anything was
+ * learnt, what person-reid and wider ones have in common. */
+#define COLOURS_SAME 0.15
+#define COLOURS_OTHER 0.5
+#define NETWORK_SAME 0.08
+#define NETWORK_OTHER 0.25
 
 bool
 hmr_look_unit(float *v, uint32_t n, uint32_t kind)
@@ -53,8 +59,6 @@ hmr_look_distance(const float *a, const float *b, uint32_t n, uint32_t kind)
 	return kind == HMR_APPEARANCE_HISTOGRAM ? sqrt(d) : d;
 }
 
-/* Before anything was learnt: histograms as hmr-mesh writes them on vtest.avi; for
- * embeddings what person-reid and wider ones have in common. */
 void
 hmr_look_scale_for(struct hmr_look_scale *s, uint32_t kind)
 {
@@ -62,17 +66,20 @@ hmr_look_scale_for(struct hmr_look_scale *s, uint32_t kind)
 
 	if (s->kind == kind)
 		return;
-	*s = (struct hmr_look_scale){ .kind = kind, .same = colours ? 0.15 : 0.08,
-				      .other = colours ? 0.5 : 0.25 };
+	*s = (struct hmr_look_scale){ .kind = kind,
+		.same = colours ? COLOURS_SAME : NETWORK_SAME,
+		.other = colours ? COLOURS_OTHER : NETWORK_OTHER };
 }
 
 /* Moves q towards the value that `part` of the distances are below, by steps that
  * shrink (Robbins and Monro, 1951). */
 static void
-learn(double *q, uint32_t *n, double part, double distance)
+learn(const struct hmr_look_scale *s, double *q, uint32_t *n, double part, double distance)
 {
 	double step = fmax(STEP, 0.5 / sqrt(1 + *n));
 
+	if (s->kind == HMR_APPEARANCE_HISTOGRAM)
+		return;
 	*n += *n < UINT32_MAX;
 	*q = fmin(1, fmax(LEAST, *q * exp(step * (part - (distance < *q)))));
 }
@@ -80,13 +87,13 @@ learn(double *q, uint32_t *n, double part, double distance)
 void
 hmr_look_scale_same(struct hmr_look_scale *s, double distance)
 {
-	learn(&s->same, &s->n_same, SAME_PART, distance);
+	learn(s, &s->same, &s->n_same, SAME_PART, distance);
 }
 
 void
 hmr_look_scale_other(struct hmr_look_scale *s, double distance)
 {
-	learn(&s->other, &s->n_other, OTHER_PART, distance);
+	learn(s, &s->other, &s->n_other, OTHER_PART, distance);
 }
 
 double

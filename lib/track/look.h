@@ -24,8 +24,9 @@ bool hmr_look_unit(float *v, uint32_t n, uint32_t kind);
 /* Of two from hmr_look_unit: 0 (the same) to 1 (nothing alike). */
 double hmr_look_distance(const float *a, const float *b, uint32_t n, uint32_t kind);
 
-/* What distances mean is different for every network, and for every crowd: learnt from
- * people who are surely the same, and from those who stand in one frame. */
+/* What distances mean is different for every network: learnt from people who are surely
+ * the same, and from those who stand in one frame. Histograms are made alike everywhere,
+ * so what theirs mean is fixed. */
 struct hmr_look_scale {
 	uint32_t kind;
 	double same, other;		/* distances: 60 of 100 of the same person are

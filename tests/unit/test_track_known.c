@@ -102,6 +102,36 @@ test_gallery(void **state)
 	assert_true(hmr_gallery_knows(&g, LOOKS, HMR_APPEARANCE_HISTOGRAM));
 }
 
+/* What a network's distances mean is learnt, what those of colours mean is not. */
+static void
+test_scale(void **state)
+{
+	struct hmr_look_scale s = { .kind = 0 };
+	double least = 1;
+
+	(void)state;
+	for (uint32_t kind = HMR_APPEARANCE_HISTOGRAM; kind <= HMR_APPEARANCE_EMBEDDING; kind++) {
+		hmr_look_scale_for(&s, kind);
+		for (int i = 0; i < 3000; i++) {
+			hmr_look_scale_same(&s, 0.001 + 1e-5 * (i * 37 % 100));
+			hmr_look_scale_other(&s, 0.01 + 1e-4 * (i * 37 % 100));
+		}
+		assert_true(hmr_look_scaled(&s, 0.001) == 0);
+		assert_true(hmr_look_scaled(&s, 0.9) == 1);
+		for (double d = 0; d < 1; d += 1e-4)	/* half the way to another */
+			if (hmr_look_scaled(&s, d) >= 0.5) {
+				least = d;
+				break;
+			}
+		assert_true(fabs(least - (kind == HMR_APPEARANCE_HISTOGRAM ? 0.325 :
+					  (0.0016 + 0.0125) / 2)) < 1e-3);
+	}
+	hmr_look_scale_for(&s, HMR_APPEARANCE_EMBEDDING);	/* the same: nothing is lost */
+	assert_true(hmr_look_scaled(&s, 0.02) == 1);
+	hmr_look_scale_for(&s, HMR_APPEARANCE_EMBEDDING | 5u << 8);	/* another network */
+	assert_true(hmr_look_scaled(&s, 0.02) == 0);
+}
+
 static void
 test_gallery_sizes(void **state)
 {
@@ -316,7 +346,7 @@ test_reset(void **state)
 		ids = hmr_tracker_ids(t);
 		for (int i = 0; i < 100; i++) {		/* back, a little turned */
 			see(0, 600, 300, 0);
-			dress(looks[0], 0, i < 50 ? 0 : 1);
+			dress(looks[0], 0, i < 50 ? 0 : 0.5);
 			step(t, i < 30 || i > 90);
 		}
 		assert_int_equal(verdict[0].id, ids + 1);
@@ -539,6 +569,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gallery),
+		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_gallery_sizes),
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_twins),
