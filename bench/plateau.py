@@ -23,7 +23,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("HMR_BIN", os.path.join(ROOT, "build/cpu"))
 FILES = "tracker.c", "cost.c", "motion.c", "known.c", "look.c"
 DEFINE = re.compile(r"^#define ([A-Z_]+) (-?[0-9.]+f?)(\s|$)", re.M)
-ALIKE = re.compile(r"(histogram|embedding) = \{ ([0-9.]+), ([0-9.]+) \}")
 SKIP = ("PHALP_WORST", "PHALP_LOOK", "PHALP_POSE", "PHALP_POSE_MOST", "HMR_SHOT_AHEAD")
 
 
@@ -93,9 +92,6 @@ def constants(top):
         for m in DEFINE.finditer(text):
             if m[1] not in SKIP:
                 yield file, m[1], m.span(2), m[2]
-        for m in ALIKE.finditer(text):
-            yield file, m[1] + ".same", m.span(2), m[2]
-            yield file, m[1] + ".other", m.span(3), m[3]
 
 
 def scaled(value, factor):
