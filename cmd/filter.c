@@ -132,11 +132,63 @@ segment_head(struct hmr_filter *f, struct hmr_head *h, struct hmr_err *e)
 	return st;
 }
 
+/* The next frame, begun where frames are. */
+static enum hmr_status
+next_frame(struct hmr_filter *f, bool begun, const struct hmr_frame **frame,
+	   struct hmr_err *e)
+{
+	enum hmr_status st;
+
+	f->current = -1;
+	if (hmr_prog_signal())
+		return HMR_E_SIGNAL;
+	if ((st = hmr_reader_next(f->reader, frame, e)))
+		return st;
+	f->current = (int64_t)(*frame)->number;
+	return begun ? f->ops->begin(f->ctx, *frame, e) : HMR_OK;
+}
+
+static enum hmr_status
+run_frames(struct hmr_filter *f, struct hmr_err *e)
+{
+	const struct hmr_frame *frame;
+	enum hmr_status st;
+
+	while (!(st = next_frame(f, false, &frame, e)))
+		if ((st = f->ops->frame(f->ctx, frame, f, e)))
+			break;
+	return st;
+}
+
+/* The same, with the next frame begun before one is finished if it is there. */
+static enum hmr_status
+run_ahead(struct hmr_filter *f, struct hmr_err *e)
+{
+	const struct hmr_frame *frame, *next;
+	struct hmr_err later;
+	enum hmr_status st, begun;
+
+	st = hmr_reader_two(f->reader, e);
+	if (!st)
+		st = next_frame(f, true, &frame, e);
+	while (!st) {
+		memset(&later, 0, sizeof(later));
+		begun = HMR_OK;
+		if ((next = hmr_reader_ahead(f->reader)))
+			begun = f->ops->begin(f->ctx, next, &later);
+		if ((st = f->ops->frame(f->ctx, frame, f, e)) ||
+		    (st = next_frame(f, !next, &frame, e)))
+			break;
+		if ((st = begun))
+			*e = later;
+	}
+	return st;
+}
+
 /* One segment after its HEAD was read. */
 static enum hmr_status
 segment(struct hmr_filter *f, struct hmr_head *h)
 {
-	const struct hmr_frame *frame;
 	struct hmr_err e = { 0 }, e2 = { 0 };
 	enum hmr_status st, drain, own;
 	struct hmr_end end;
@@ -145,15 +197,9 @@ segment(struct hmr_filter *f, struct hmr_head *h)
 	st = segment_head(f, h, &e);
 	own = write_head(f, h, st ? &e2 : &e);
 	st = st ? st : own;
-	while (!st) {
-		f->current = -1;
-		if (hmr_prog_signal())
-			st = HMR_E_SIGNAL;
-		else if (!(st = hmr_reader_next(f->reader, &frame, &e))) {
-			f->current = (int64_t)frame->number;
-			st = f->ops->frame(f->ctx, frame, f, &e);
-		}
-	}
+	if (!st)
+		st = f->ops->ahead && f->ops->ahead(f->ctx) ? run_ahead(f, &e) :
+			run_frames(f, &e);
 	if (st == HMR_EOF)
 		st = HMR_OK;
 	if (f->ops->drain && !f->out_broken && !own) {

@@ -19,6 +19,15 @@ struct hmr_filter_ops {
 	 * sizes must not allocate again. */
 	enum hmr_status (*head)(void *ctx, struct hmr_head *h,
 				struct hmr_stage_info *stage, struct hmr_err *e);
+	/* Stages whose work goes on beside the CPU, as on a GPU, may begin a frame
+	 * while the one before it is in work; both may be NULL. ahead(), after head():
+	 * whether this one does. Then begin() gets every frame before frame() does, at
+	 * most one ahead of it and only if it has come: no frame is held back until
+	 * the next is there. Frames before one that cannot begin are finished first.
+	 * After a failure a frame that was begun is not finished. */
+	bool (*ahead)(void *ctx);
+	enum hmr_status (*begin)(void *ctx, const struct hmr_frame *f,
+				 struct hmr_err *e);
 	/* One frame, borrowed. Calls hmr_filter_emit() 0 or more times. */
 	enum hmr_status (*frame)(void *ctx, const struct hmr_frame *f,
 				 struct hmr_filter *out, struct hmr_err *e);

@@ -169,6 +169,36 @@ take_boxes(struct ctx *c, const struct hmr_frame *f, uint32_t *n, uint32_t *over
 }
 
 static enum hmr_status
+get_image(const struct ctx *c, const struct hmr_frame *f, struct hmr_image *im,
+	  struct hmr_err *e)
+{
+	enum hmr_status st = hmr_image_get(f, im, e);
+
+	if (st == HMR_EOF || !c->detector)
+		return hmr_fail(e, HMR_E_FORMAT,
+				"no image: hmr-detect needs hmr-decode before it");
+	return st;
+}
+
+static bool
+on_ahead(void *ctx)
+{
+	const struct ctx *c = ctx;
+
+	return c->detector && hmr_detector_ahead(c->detector);
+}
+
+static enum hmr_status
+on_begin(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+	struct hmr_image im;
+	enum hmr_status st = get_image(c, f, &im, e);
+
+	return st ? st : hmr_detector_begin(c->detector, &im, e);
+}
+
+static enum hmr_status
 detect(struct ctx *c, const struct hmr_frame *f, uint32_t *n, uint32_t *over,
        struct hmr_err *e)
 {
@@ -177,11 +207,8 @@ detect(struct ctx *c, const struct hmr_frame *f, uint32_t *n, uint32_t *over,
 
 	if (c->boxes)
 		return take_boxes(c, f, n, over, e);
-	st = hmr_image_get(f, &im, e);
-	if (st == HMR_EOF || !c->detector)
-		return hmr_fail(e, HMR_E_FORMAT,
-				"no image: hmr-detect needs hmr-decode before it");
-	return st ? st : hmr_detector_run(c->detector, &im, c->people, n, over, e);
+	st = get_image(c, f, &im, e);
+	return st ? st : hmr_detector_finish(c->detector, &im, c->people, n, over, e);
 }
 
 static enum hmr_status
@@ -363,7 +390,8 @@ load(struct ctx *c, struct hmr_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
+	static const struct hmr_filter_ops ops = { .head = on_head, .ahead = on_ahead,
+		.begin = on_begin, .frame = on_frame };
 	struct ctx c = { .net = { .model = "nanodet" }, .o = { .score = HMR_DETECT_SCORE,
 		.nms = -1, .max_people = HMR_DETECT_MAX_PEOPLE } };
 	struct hmr_filter_options o = { .level = -1 };

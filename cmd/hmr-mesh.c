@@ -111,11 +111,12 @@ on_head(void *ctx, struct hmr_head *h, struct hmr_stage_info *stage,
 	bool fresh;
 
 	if (!c->mesher || i->width != c->o.pose.width ||
-	    i->height != c->o.pose.height) {
+	    i->height != c->o.pose.height || i->max_payload > c->o.pose.image_bytes) {
 		hmr_mesher_free(c->mesher);
 		c->mesher = NULL;
 		c->o.pose.width = i->width;
 		c->o.pose.height = i->height;
+		c->o.pose.image_bytes = i->max_payload;
 		if ((st = hmr_mesher_new(&c->mesher, c->model, c->body, &c->o, e)))
 			return st;
 		tell_plan(c, i);
@@ -182,6 +183,44 @@ put_sections(struct ctx *c, const struct hmr_meshes *m, struct hmr_frame *f,
 	return HMR_OK;
 }
 
+/* A frame's image, and its people into c->people. */
+static enum hmr_status
+get_people(struct ctx *c, const struct hmr_frame *f, struct hmr_image *im, uint32_t *n,
+	   struct hmr_err *e)
+{
+	enum hmr_status st = hmr_image_get(f, im, e);
+
+	if (st == HMR_EOF || !c->mesher)
+		return hmr_fail(e, HMR_E_FORMAT,
+				"no image: hmr-mesh needs hmr-decode before it");
+	if (st)
+		return st;
+	st = hmr_people_get(f, c->people, HMR_PEOPLE_CAP, n, e);
+	if (st == HMR_EOF)
+		return hmr_fail(e, HMR_E_FORMAT,
+				"no people: hmr-mesh needs hmr-detect before it");
+	return st;
+}
+
+static bool
+on_ahead(void *ctx)
+{
+	const struct ctx *c = ctx;
+
+	return c->mesher && hmr_mesher_ahead(c->mesher);
+}
+
+static enum hmr_status
+on_begin(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
+{
+	struct ctx *c = ctx;
+	struct hmr_image im;
+	uint32_t n;
+	enum hmr_status st = get_people(c, f, &im, &n, e);
+
+	return st ? st : hmr_mesher_begin(c->mesher, &im, c->people, n, e);
+}
+
 static enum hmr_status
 on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	 struct hmr_err *e)
@@ -194,17 +233,7 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 	float focal = c->focal;
 	enum hmr_status st;
 
-	st = hmr_image_get(f, &im, e);
-	if (st == HMR_EOF || !c->mesher)
-		return hmr_fail(e, HMR_E_FORMAT,
-				"no image: hmr-mesh needs hmr-decode before it");
-	if (st)
-		return st;
-	st = hmr_people_get(f, c->people, HMR_PEOPLE_CAP, &n, e);
-	if (st == HMR_EOF)
-		return hmr_fail(e, HMR_E_FORMAT,
-				"no people: hmr-mesh needs hmr-detect before it");
-	if (st || (!focal && (st = hmr_frame_focal(f, c->head, &focal, e))) ||
+	if ((st = get_people(c, f, &im, &n, e)) || (!focal && (st = hmr_frame_focal(f, c->head, &focal, e))) ||
 	    (st = hmr_mesher_run(c->mesher, &im, c->people, n, focal, &m, e)))
 		return st;
 	if (m.over && !c->over)
@@ -327,7 +356,8 @@ load(struct ctx *c, struct hmr_err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct hmr_filter_ops ops = { .head = on_head, .frame = on_frame };
+	static const struct hmr_filter_ops ops = { .head = on_head, .ahead = on_ahead,
+		.begin = on_begin, .frame = on_frame };
 	struct ctx c = { .net = { .model = "heavy" },
 		.o = { .pose = { .max_people = 64 },
 		       .min_score = HMR_MESH_SCORE } };

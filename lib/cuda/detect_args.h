@@ -70,7 +70,8 @@ struct detect_suppress {
  * DETECT_POINTS, and the flag. NaN in x: one of its numbers is not finite. */
 #define DETECT_POINTS 33
 struct detect_points {
-	float flag, point[DETECT_POINTS][6];	/* x y visibility, world x y z */
+	float flag, unused;
+	float point[DETECT_POINTS][6];	/* x y visibility, world x y z */
 };
 struct detect_pick {
 	uint64_t n;			/* images * DETECT_POINTS */

@@ -296,6 +296,23 @@ fit_all(struct hmr_mesher *m, const struct hmr_image *im,
 	return HMR_OK;
 }
 
+bool
+hmr_mesher_ahead(const struct hmr_mesher *m)
+{
+	return m->poser && hmr_poser_ahead(m->poser);
+}
+
+enum hmr_status
+hmr_mesher_begin(struct hmr_mesher *m, const struct hmr_image *im,
+		 const struct hmr_person *people, uint32_t n, struct hmr_err *e)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		any = any || people[i].score >= m->o.min_score;
+	return m->poser ? hmr_poser_begin(m->poser, any ? im : NULL, e) : HMR_OK;
+}
+
 enum hmr_status
 hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	       const struct hmr_person *people, uint32_t n, float focal,
@@ -309,9 +326,11 @@ hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	n = hmr_people_choose(people, n, m->o.min_score, m->o.pose.max_people, m->chosen,
 			      &over);
 	seen = make_crops(m, im, people, n);
-	if ((st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)) ||
-	    (st = hmr_again_run(m->again, m->poser, im, people, m->crop, m->landmarks,
-				seen, e)))
+	if (!(st = hmr_poser_run(m->poser, im, m->crop, seen, m->landmarks, e)))
+		st = hmr_again_run(m->again, m->poser, im, people, m->crop,
+				   m->landmarks, seen, e);
+	hmr_poser_finish(m->poser);
+	if (st)
 		return st;
 	for (uint32_t i = 0; i < seen; i++)
 		if (m->landmarks[i].flag >= HMR_MESH_FLAG)

@@ -46,7 +46,15 @@ void hmr_mesher_plan(const struct hmr_mesher *m, struct hmr_net_plan *net,
 const char *hmr_mesher_backend(const struct hmr_mesher *m);
 const char *hmr_mesher_precision(const struct hmr_mesher *m);
 
-/* focal in pixels; the principal point is the image's centre. */
+/* Whether images are looked at beside the CPU: then it pays to begin the next one
+ * before the one in work is run. */
+bool hmr_mesher_ahead(const struct hmr_mesher *m);
+/* Takes an image into work and returns; before each run, at most one ahead. */
+HMR_MUST_USE enum hmr_status
+hmr_mesher_begin(struct hmr_mesher *m, const struct hmr_image *im,
+		 const struct hmr_person *people, uint32_t n, struct hmr_err *e);
+/* The same image, the first that was begun and was not run. focal in pixels; the
+ * principal point is the image's centre. */
 HMR_MUST_USE enum hmr_status
 hmr_mesher_run(struct hmr_mesher *m, const struct hmr_image *im,
 	       const struct hmr_person *people, uint32_t n, float focal,

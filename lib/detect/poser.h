@@ -16,6 +16,7 @@ struct hmr_poser_options {
 	enum hmr_precision precision;
 	unsigned threads;
 	uint32_t width, height;		/* the largest image */
+	uint64_t image_bytes;		/* of its section, at most; 0: any format, 16 bit */
 	uint32_t max_people;		/* crops of one image */
 	uint64_t gpu_mem;		/* hmr_net_options */
 };
@@ -39,6 +40,15 @@ const char *hmr_poser_precision(const struct hmr_poser *p);
 #define HMR_POSER_CROP 1.25f
 void hmr_poser_crop(const float box[4], uint32_t width, uint32_t height,
 		    struct hmr_crop *out);
+
+/* Whether images are looked at beside the CPU: then it pays to begin the next one
+ * before the one in work is finished. */
+bool hmr_poser_ahead(const struct hmr_poser *p);
+/* Starts an image's way to where it is looked at; NULL: nobody in it will be. At most
+ * two are begun and not finished; runs are of the first of these. */
+HMR_MUST_USE enum hmr_status
+hmr_poser_begin(struct hmr_poser *p, const struct hmr_image *im, struct hmr_err *e);
+void hmr_poser_finish(struct hmr_poser *p);
 
 /* out[i] is what the network sees in crop[i]; out[i].person is left alone. */
 HMR_MUST_USE enum hmr_status

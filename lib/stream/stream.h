@@ -148,6 +148,14 @@ hmr_reader_head(struct hmr_reader *r, struct hmr_head **out, struct hmr_err *e);
 HMR_MUST_USE enum hmr_status
 hmr_reader_next(struct hmr_reader *r, const struct hmr_frame **out,
 		struct hmr_err *e);
+/* From here on memory is for two frames, so that one may be read ahead. */
+HMR_MUST_USE enum hmr_status
+hmr_reader_two(struct hmr_reader *r, struct hmr_err *e);
+/* The frame that hmr_reader_next() will yield, if all of it has come; the one before
+ * stays valid until then. Waits for nothing, but for a millisecond or two for the rest
+ * of a frame that has begun to come. NULL: not there yet; what ends the segment and what
+ * is wrong hmr_reader_next() tells. */
+const struct hmr_frame *hmr_reader_ahead(struct hmr_reader *r);
 const struct hmr_end *hmr_reader_end(const struct hmr_reader *r);
 uint64_t hmr_reader_frames(const struct hmr_reader *r);	/* of this segment */
 uint64_t hmr_reader_offset(const struct hmr_reader *r);	/* bytes read */
