@@ -236,6 +236,38 @@ scale_columns(float *d, const float *s, const float *mul_by, const float *plus,
 			d[r * step + i] = s[r * step + i] * mul_by[i] + plus[i];
 }
 
+typedef void columns_fn(float *d, const float *s, size_t rows, size_t step, size_t n);
+
+/* How many rows of n floats that follow each other are done as one: a few floats fill
+ * no register, and every row would wait for the one before it. */
+static size_t
+abreast(size_t rows, size_t step, size_t n)
+{
+	size_t k = n == step ? COLUMNS / n : 1;
+
+	while (k > 1 && n * k % CPU_LINE && n * (k - 1) >= COLUMNS / 2)
+		k--;
+	return rows < 2 * k ? 1 : k;
+}
+
+/* The same for any n. d holds what changes nothing: 0, or an infinity. */
+static void
+down_columns(columns_fn *f, float *d, const float *s, size_t rows, size_t step, size_t n)
+{
+	size_t k = abreast(rows, step, n);
+	float wide[COLUMNS];
+
+	if (k == 1) {
+		f(d, s, rows, step, n);
+		return;
+	}
+	for (size_t i = 0; i < k; i++)
+		memcpy(wide + i * n, d, n * sizeof(*d));
+	f(wide, s, rows / k, n * k, n * k);
+	f(d, wide, k, n, n);
+	f(d, s + rows / k * k * n, rows % k, n, n);
+}
+
 #define LANES 16		/* sums at once, so that they vectorise */
 
 CPU_CLONES static float
@@ -342,11 +374,11 @@ reduce(const struct hmr_call *c)
 		for (size_t k = 0; k < m; k++)
 			d[k] = start;
 		if (n->op == HMR_OP_REDUCE_MAX)
-			most_columns(d, s, rows, after, m);
+			down_columns(most_columns, d, s, rows, after, m);
 		else if (n->op == HMR_OP_REDUCE_MIN)
-			least_columns(d, s, rows, after, m);
+			down_columns(least_columns, d, s, rows, after, m);
 		else
-			add_columns(d, s, rows, after, m);
+			down_columns(add_columns, d, s, rows, after, m);
 		for (size_t k = 0; n->op == HMR_OP_REDUCE_MEAN && k < m; k++)
 			d[k] /= (float)rows;
 		cpu_act_row(d, d, m, n);
@@ -354,87 +386,113 @@ reduce(const struct hmr_call *c)
 	return true;
 }
 
-/* One block of columns: their statistics, then the numbers. */
+/* One block of columns: their statistics, then the numbers of some rows. */
 static void
 norm_columns(const struct hmr_call *c, size_t at, size_t channel, size_t rows,
-	     size_t after, size_t m)
+	     size_t after, size_t m, struct cpu_range some)
 {
 	const float *s = c->in[0] + at;
 	float mean[COLUMNS] = { 0 }, var[COLUMNS] = { 0 };
+	float *d = c->out[0] + at + (size_t)some.from * after;
+	size_t k = abreast(rows, after, m), whole = rows / k, wide = m * k;
+	size_t step = k > 1 ? wide : after, left = (size_t)(some.to - some.from);
 
-	add_columns(mean, s, rows, after, m);
-	for (size_t k = 0; k < m; k++)
-		mean[k] /= (float)rows;
-	square_columns(var, s, mean, rows, after, m);
-	for (size_t k = 0; k < m; k++) {
-		float scale = 1 / sqrtf(var[k] / (float)rows + c->n->value);
+	down_columns(add_columns, mean, s, rows, after, m);
+	for (size_t i = 0; i < m; i++)
+		mean[i] /= (float)rows;
+	for (size_t i = m; i < wide; i++)
+		mean[i] = mean[i - m];
+	square_columns(var, s, mean, whole, step, wide);
+	square_columns(var, s + whole * step, mean, rows % k, after, m);
+	for (size_t i = m; i < wide; i++)
+		var[i % m] += var[i];
+	for (size_t i = 0; i < m; i++) {
+		float scale = 1 / sqrtf(var[i] / (float)rows + c->n->value);
 
-		var[k] = c->n->n_in == 3 ? scale * c->in[1][channel + k] : scale;
-		mean[k] = (c->n->n_in == 3 ? c->in[2][channel + k] : 0) - mean[k] * var[k];
+		var[i] = c->n->n_in == 3 ? scale * c->in[1][channel + i] : scale;
+		mean[i] = (c->n->n_in == 3 ? c->in[2][channel + i] : 0) - mean[i] * var[i];
 	}
-	scale_columns(c->out[0] + at, s, var, mean, rows, after, m);
-	for (size_t r = 0; c->n->act && r < rows; r++)
-		cpu_act_row(c->out[0] + at + r * after, c->out[0] + at + r * after, m, c->n);
+	for (size_t i = m; i < wide; i++) {
+		mean[i] = mean[i - m];
+		var[i] = var[i - m];
+	}
+	s += (size_t)some.from * after;
+	scale_columns(d, s, var, mean, left / k, step, wide);
+	scale_columns(d + left / k * step, s + left / k * step, var, mean, left % k, after, m);
+	if (c->n->act && m == after)
+		cpu_act_row(d, d, left * m, c->n);
+	else if (c->n->act)
+		for (size_t r = 0; r < left; r++)
+			cpu_act_row(d + r * after, d + r * after, m, c->n);
 }
 
 CPU_CLONES static void
-scale_row(float *d, const float *s, size_t n, float mean, float by, const float *scale,
-	  const float *bias)
+scale_row(float *d, const float *s, size_t n, float mean, const float *mul_by,
+	  const float *plus)
 {
-	if (!scale) {
-		for (size_t i = 0; i < n; i++)
-			d[i] = (s[i] - mean) * by;
-		return;
-	}
 	for (size_t i = 0; i < n; i++)
-		d[i] = (s[i] - mean) * by * scale[i] + bias[i];
+		d[i] = (s[i] - mean) * mul_by[i] + plus[i];
 }
 
-/* One mean and variance for a row of n, which is whole rows of channels. */
+/* One mean and variance for `rows` rows of channels; then the numbers of some rows,
+ * the channels' factors written out again and again where they are few. */
 static void
-norm_row(const struct hmr_call *c, size_t at, size_t n, size_t ch)
+norm_row(const struct hmr_call *c, size_t at, size_t rows, size_t ch, struct cpu_range some)
 {
 	const float *s = c->in[0] + at, *scale = c->n->n_in == 3 ? c->in[1] : NULL;
-	float *d = c->out[0] + at, by;
-	float mean = (float)(sum_long(s, n, NULL) / (double)n);
+	size_t k = ch < REPEATED / 2 ? REPEATED / ch : 1, left = (size_t)(some.to - some.from);
+	float mul_by[REPEATED], plus[REPEATED], *d = c->out[0] + at, by;
+	float mean = (float)(sum_long(s, rows * ch, NULL) / (double)(rows * ch));
 
-	by = (float)(1 / sqrt(sum_long(s, n, &mean) / (double)n + (double)c->n->value));
-	if (!scale)
-		ch = n < CPU_CHUNK ? n : CPU_CHUNK;
-	for (size_t i = 0; i < (n + ch - 1) / ch; i++) {
-		size_t m = n - i * ch < ch ? n - i * ch : ch;
+	by = (float)(1 / sqrt(sum_long(s, rows * ch, &mean) / (double)(rows * ch) +
+			      (double)c->n->value));
+	s += (size_t)some.from * ch;
+	d += (size_t)some.from * ch;
+	k = k < left ? k : left;
+	for (size_t from = 0; from < ch; from += REPEATED) {
+		size_t m = ch - from < REPEATED ? ch - from : REPEATED, wide = m * k;
 
-		scale_row(d + i * ch, s + i * ch, m, mean, by, scale, scale ? c->in[2] : NULL);
-		if (c->n->act)
-			cpu_act_row(d + i * ch, d + i * ch, m, c->n);
+		for (size_t i = 0; i < wide; i++) {
+			mul_by[i] = scale ? by * scale[from + i % m] : by;
+			plus[i] = scale ? c->in[2][from + i % m] : 0;
+		}
+		for (size_t r = 0; r < left; r += k) {
+			size_t n = left - r < k ? (left - r) * m : wide;
+
+			scale_row(d + r * ch + from, s + r * ch + from, n, mean, mul_by, plus);
+			cpu_act_row(d + r * ch + from, d + r * ch + from, n, c->n);
+		}
 	}
 }
 
+/* Where there are fewer means than parts, every part finds all of them, and then
+ * does its rows. */
 static bool
 norm(const struct hmr_call *c)
 {
 	const struct hmr_dims *x = c->dim_in[0];
 	const struct hmr_node *n = c->n;
 	size_t before, rows, after, blocks, ch = (size_t)x->d[x->n - 1];
-	struct cpu_range r;
+	struct cpu_range r, some;
 
-	if (!one_block(n, x, &before, &rows, &after))
+	if (!one_block(n, x, &before, &rows, &after) || (after != 1 && after != ch))
 		return false;
-	if (after == 1) {
-		r = cpu_share(c, (int64_t)before, 1);
-		for (size_t b = (size_t)r.from; b < (size_t)r.to; b++)
-			norm_row(c, b * rows, rows, ch);
-		return true;
-	}
-	if (after != ch)
-		return false;
-	blocks = (after + COLUMNS - 1) / COLUMNS;
+	rows = after == 1 ? rows / ch : rows;
+	blocks = after == 1 ? 1 : (after + COLUMNS - 1) / COLUMNS;
 	r = cpu_share(c, (int64_t)(before * blocks), 1);
+	some = (struct cpu_range){ 0, (int64_t)rows };
+	if (before * blocks < c->parts) {
+		r = (struct cpu_range){ 0, (int64_t)(before * blocks) };
+		some = cpu_share(c, (int64_t)rows, 1);
+	}
 	for (size_t i = (size_t)r.from; i < (size_t)r.to; i++) {
 		size_t from = i % blocks * COLUMNS;
 
-		norm_columns(c, i / blocks * rows * after + from, from, rows, after,
-			     after - from < COLUMNS ? after - from : COLUMNS);
+		if (after == 1)
+			norm_row(c, i * rows * ch, rows, ch, some);
+		else
+			norm_columns(c, i / blocks * rows * after + from, from, rows, after,
+				     after - from < COLUMNS ? after - from : COLUMNS, some);
 	}
 	return true;
 }

@@ -7,55 +7,50 @@
 
 #define TILE 32		/* of a transpose: both sides stay in the first cache */
 
-static inline void
-copy(float *d, const float *s, size_t n)
+/* Rows of n floats to rows that lie `to` floats apart, from those `from` apart. */
+CPU_CLONES static void
+copy_rows(float *d, const float *s, size_t rows, size_t n, size_t to, size_t from)
 {
-	if (n > 4)
-		memcpy(d, s, n * sizeof(*d));
-	else
-		for (size_t i = 0; i < n; i++)
-			d[i] = s[i];
-}
-
-/* Pieces of `each` floats, one from every input in turn. */
-static void
-concat(const struct hmr_call *c)
-{
-	size_t before, after, total;
-	struct cpu_range r;
-
-	hmr_dims_around(c->dim_out[0], (uint32_t)c->n->axis, &before, &after);
-	total = (size_t)c->dim_out[0]->d[c->n->axis] * after;
-	r = cpu_share(c, (int64_t)before, 1);
-	for (size_t b = (size_t)r.from; b < (size_t)r.to; b++) {
-		float *d = c->out[0] + b * total;
-
-		for (uint32_t i = 0; i < c->n->n_in; i++) {
-			size_t n = (size_t)c->dim_in[i]->d[c->n->axis] * after;
-
-			copy(d, c->in[i] + b * n, n);
-			d += n;
-		}
+	if (n == 1) {
+		for (size_t r = 0; r < rows; r++)
+			d[r * to] = s[r * from];
+	} else if (n <= 4) {
+		for (size_t r = 0; r < rows; r++)
+			for (size_t i = 0; i < n; i++)
+				d[r * to + i] = s[r * from + i];
+	} else {
+		for (size_t r = 0; r < rows; r++)
+			memcpy(d + r * to, s + r * from, n * sizeof(*d));
 	}
 }
 
+/* Between one tensor and several that follow each other along an axis: the parts
+ * are taken in turn for as many rows as stay in the first cache. */
 static void
-split(const struct hmr_call *c)
+copy_parts(const struct hmr_call *c, bool join)
 {
-	size_t before, after, total;
+	const struct hmr_dims *const *dim = join ? c->dim_in : c->dim_out;
+	size_t before, after, total, each;
+	uint32_t parts = join ? c->n->n_in : c->n->n_out;
 	struct cpu_range r;
 
-	hmr_dims_around(c->dim_in[0], (uint32_t)c->n->axis, &before, &after);
-	total = (size_t)c->dim_in[0]->d[c->n->axis] * after;
+	hmr_dims_around(join ? c->dim_out[0] : c->dim_in[0], (uint32_t)c->n->axis,
+			&before, &after);
+	total = (size_t)(join ? c->dim_out[0] : c->dim_in[0])->d[c->n->axis] * after;
+	each = total < CPU_CHUNK ? CPU_CHUNK / total : 1;
 	r = cpu_share(c, (int64_t)before, 1);
-	for (size_t b = (size_t)r.from; b < (size_t)r.to; b++) {
-		const float *s = c->in[0] + b * total;
+	for (size_t b = (size_t)r.from; b < (size_t)r.to; b += each) {
+		size_t rows = (size_t)r.to - b < each ? (size_t)r.to - b : each;
+		size_t at = b * total;
 
-		for (uint32_t i = 0; i < c->n->n_out; i++) {
-			size_t n = (size_t)c->n->list[i] * after;
+		for (uint32_t i = 0; i < parts; i++) {
+			size_t n = (size_t)dim[i]->d[c->n->axis] * after;
 
-			copy(c->out[i] + b * n, s, n);
-			s += n;
+			if (join)
+				copy_rows(c->out[0] + at, c->in[i] + b * n, rows, n, total, n);
+			else
+				copy_rows(c->out[i] + b * n, c->in[0] + at, rows, n, n, total);
+			at += n;
 		}
 	}
 }
@@ -311,8 +306,8 @@ bool
 cpu_move_call(const struct hmr_call *c)
 {
 	switch (c->n->op) {
-	case HMR_OP_CONCAT: concat(c); return true;
-	case HMR_OP_SPLIT: split(c); return true;
+	case HMR_OP_CONCAT: copy_parts(c, true); return true;
+	case HMR_OP_SPLIT: copy_parts(c, false); return true;
 	case HMR_OP_TRANSPOSE: transpose(c); return true;
 	case HMR_OP_SLICE:
 		if (!slice_pairs(c))

@@ -5,7 +5,7 @@
  * ref; the same numbers run after run. Seen failing: with the first part's padding
  * given to all, with parts of matrices that read the first rows, with a thread that
  * does not wait for the others, with loops of which each part does all rows but the
- * first, with the sum in place whatever reads its operand later, and with sums of
+ * first, with statistics of a part of the rows, with the sum in place whatever reads its operand later, and with sums of
  * different shapes taken for equal ones.
  */
 #include <setjmp.h>
@@ -188,6 +188,20 @@ test_loops(void **state)
 		else
 			two(&k, (struct hmr_node){ .op = HMR_OP_SUB, .act = HMR_ACT_SWISH,
 				.alpha = 1 }, k.in, c);
+		agree(&k, what);
+	}
+	for (int i = 0; i < 4; i++) {	/* with factors; rows longer than what is done at once */
+		int64_t ch = i < 2 ? 24 : 1500;
+		uint32_t in[3];
+
+		snprintf(what, sizeof(what), "norm %d", i);
+		start(&k, 4, 1, 43, i < 2 ? 61 : 3, ch);
+		in[0] = k.in;
+		in[1] = constant(&k, 1, ch, 0, 0, 0, NULL);
+		in[2] = constant(&k, 1, ch, 0, 0, 0, NULL);
+		node(&k, (struct hmr_node){ .op = HMR_OP_NORM, .value = 1e-5f,
+			.act = HMR_ACT_RELU, .n_list = i % 2 ? 2 : 3,
+			.list = (const int64_t[]){ 1, 2, 3 } }, 3, in);
 		agree(&k, what);
 	}
 	start(&k, 4, 1, 43, 61, 24);
