@@ -239,14 +239,13 @@ headers: $O/gen/onnx.pb-c.h
 # On a machine with a GPU: everything that is tested there, then what it takes.
 GPU_TESTS := $(patsubst tests/cuda/%.c,$O/gpu/%,$(filter-out tests/cuda/test_cuda_fake.c \
   tests/cuda/test_cuda_stage.c tests/cuda/test_hmr2_fake.c,$(wildcard tests/cuda/test_*.c)))
-GPU_PROGS := $O/hmr-model $(GPU_TESTS) \
-  $O/bench/gpu_hmr2
+GPU_PROGS := $(addprefix $O/hmr-,model detect mesh) $(GPU_TESTS) $O/bench/gpu_hmr2
 check-gpu: $(GPU_PROGS)
 	@HMR_BIN=$(abspath $O) bench/gpu.sh -n
 bench-gpu: $(GPU_PROGS)
 	@HMR_BIN=$(abspath $O) bench/gpu.sh
 # All of that in one file for a machine with a driver, CUDA's libraries and nothing else.
-gpu-kit: $(GPU_PROGS)
+gpu-kit: $(GPU_PROGS) $O/hmr-decode
 	@HMR_BIN=$(abspath $O) tools/gpu-kit.sh build/gpu-kit.tar.xz
 
 bench: all

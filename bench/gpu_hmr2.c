@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Times HMR2.0 of full size with random weights on a GPU: gpu_hmr2 [-r RUNS]
- * [-l LIMIT_MIB] [-t] [f32|bf16|f16]... One line a batch size, tab-separated:
+ * [-l LIMIT_MIB] [-t] [f32|bf16|f16|int8]... One line a batch size, tab-separated:
  * precision, people, milliseconds of a run (median, crops from pinned host memory to
  * results in it), people per second, and the largest difference of the first
- * person's rotations from the first precision's. Then memory, to the byte, and
+ * person's rotations from the first precision's; int8 has weights of its own. Then memory, to the byte, and
  * whether running changed it. -t: a tiny network, to try the program itself.
  */
 #include <math.h>
@@ -18,7 +18,7 @@
 #include "hmr2/hmr2_noise.h"
 
 struct bench {
-	struct hmr2_weights w;
+	struct hmr_hmr2_dims d;
 	unsigned runs;
 	uint64_t limit;
 	float *crops;			/* [16] */
@@ -84,15 +84,15 @@ batch(struct bench *b, struct hmr2_cuda *c, const char *name, uint32_t n,
 }
 
 static enum hmr_status
-one(struct bench *b, const char *name, struct hmr_err *e)
+with(struct bench *b, const struct hmr2_weights *w, const char *name, struct hmr_err *e)
 {
 	struct hmr2_cuda_options o = { .limit = b->limit, .precision = name[0] == 'b' ?
 		HMR_PRECISION_BF16 : !strcmp(name, "f16") ? HMR_PRECISION_F16 :
-		HMR_PRECISION_F32 };
+		name[0] == 'i' ? HMR_PRECISION_INT8 : HMR_PRECISION_F32 };
 	const struct hmr2_cuda_plan *p;
 	struct hmr2_cuda *c;
 	double t = now();
-	enum hmr_status st = hmr2_cuda_new(&c, &b->w, &o, e);
+	enum hmr_status st = hmr2_cuda_new(&c, w, &o, e);
 
 	if (st)
 		return st;
@@ -110,6 +110,24 @@ one(struct bench *b, const char *name, struct hmr_err *e)
 	return st;
 }
 
+static enum hmr_status
+one(struct bench *b, const char *name, struct hmr_err *e)
+{
+	bool int8 = name[0] == 'i';
+	struct hmr2_weights w;
+	void *memory;
+	enum hmr_status st = hmr2_noise(&w, &b->d, int8, &memory, e);
+
+	if (st)
+		return st;
+	if (int8)
+		b->have_first = false;
+	st = with(b, &w, name, e);
+	hmr2_weights_close(&w);
+	free(memory);
+	return st;
+}
+
 static int
 usage(void)
 {
@@ -120,22 +138,20 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	static const char *const all[] = { "f32", "bf16", "f16" };
+	static const char *const all[] = { "f32", "bf16", "f16", "int8" };
 	struct bench b = { .runs = 50 };
-	struct hmr_hmr2_dims d;
 	struct hmr_err e = { 0 };
 	enum hmr_status st;
 	uint32_t seed = 1;
-	void *memory;
 	int k, n;
 
-	hmr2_noise_full(&d);
+	hmr2_noise_full(&b.d);
 	while ((k = getopt(argc, argv, "l:r:t")) != -1)
 		switch (k) {
 		case 'l': b.limit = strtoull(optarg, NULL, 10) << 20; break;
 		case 'r': b.runs = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 't':
-			d = (struct hmr_hmr2_dims){ .dim = 160, .depth = 3, .heads = 2,
+			b.d = (struct hmr_hmr2_dims){ .dim = 160, .depth = 3, .heads = 2,
 				.mlp = 320, .head_dim = 128, .head_depth = 2,
 				.head_heads = 2, .head_inner = 64, .head_mlp = 128 };
 			break;
@@ -144,19 +160,17 @@ main(int argc, char **argv)
 	if (!b.runs || b.runs > 100000)
 		return usage();
 	b.crops = malloc(HMR2_CUDA_PEOPLE * (size_t)HMR_HMR2_PIXELS * sizeof(float));
-	if (!b.crops || hmr2_noise(&b.w, &d, false, &memory, &e))
+	if (!b.crops)
 		return 1;
 	for (size_t i = 0; i < HMR2_CUDA_PEOPLE * (size_t)HMR_HMR2_PIXELS; i++)
 		b.crops[i] = (float)((seed = seed * 1664525 + 1013904223) >> 8) / 0x1p22f - 2;
 	printf("# precision\tpeople\tms\tpeople/s\toff\n");
 	n = argc - optind;
 	st = HMR_OK;
-	for (int i = 0; i < (n ? n : 3) && !st; i++)
+	for (int i = 0; i < (n ? n : 4) && !st; i++)
 		st = one(&b, n ? argv[optind + i] : all[i], &e);
 	if (st)
 		fprintf(stderr, "gpu_hmr2: %s\n", hmr_err_text(&e, st));
-	hmr2_weights_close(&b.w);
-	free(memory);
 	free(b.crops);
 	return st != HMR_OK;
 }

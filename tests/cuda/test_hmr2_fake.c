@@ -128,7 +128,7 @@ failures(const struct hmr2_weights *w, struct hmr2_cuda_options o)
 	clean();
 	print_message("# %u calls\n", (unsigned)calls);
 	assert_true(calls > 80);
-	for (uint64_t n = 1; n <= calls; n++) {
+	for (uint64_t n = 1; n <= calls; n += getenv("HMR_SAN") ? 7 : 1) {
 		struct hmr_err e = { 0 };
 		enum hmr_status st;
 

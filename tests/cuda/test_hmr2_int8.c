@@ -12,40 +12,6 @@
 #include "hmr2/hmr2_ref.h"
 #include "kernel_run.h"
 
-static struct hmr2_weights weights8;
-
-static int
-setup8(void **state)
-{
-	struct hmr_hmr2_import o = { .heads = 4, .head_heads = 4,
-				     .precision = HMR_PRECISION_INT8 };
-	struct hmr_err e = { 0 };
-
-	if (setup(state))
-		return -1;
-	o.checkpoint = oracle("tiny.ckpt");
-	if (hmr_hmr2_import(&o, model("tiny8"), NULL, &e) ||
-	    hmr2_weights_open(&weights8, model("tiny8"), &e))
-		fail_msg("%s", e.msg);
-	return 0;
-}
-
-static int
-teardown8(void **state)
-{
-	hmr2_weights_close(&weights8);
-	return teardown(state);
-}
-
-static struct hmr2_cuda *
-network8(const struct hmr2_cuda_options *o)
-{
-	struct hmr2_cuda *c = network_of(&weights8, o);
-
-	assert_string_equal(hmr2_cuda_precision(c), "int8");
-	return c;
-}
-
 /* Millimetres between joints, in the mean. */
 static float
 apart(const float (*a)[3], const float *b)
@@ -57,6 +23,26 @@ apart(const float (*a)[3], const float *b)
 	return sum / HMR_BODY_POINTS * 1000;
 }
 
+/* The tiny network in 8 bits, as the CPU computes it too. */
+static void
+import8(struct hmr2_weights *w, struct hmr_hmr2_result *r)
+{
+	struct hmr_hmr2_import o = { .heads = 4, .head_heads = 4,
+				     .precision = HMR_PRECISION_INT8 };
+	struct hmr_hmr2_options cpu = { .precision = HMR_PRECISION_INT8, .threads = 1 };
+	struct hmr_hmr2 *net = NULL;
+	struct hmr_err e = { 0 };
+
+	o.checkpoint = oracle("tiny.ckpt");
+	if (hmr_hmr2_import(&o, model("tiny8"), NULL, &e) ||
+	    hmr2_weights_open(w, model("tiny8"), &e))
+		fail_msg("%s", e.msg);
+	if (hmr2_cpu_int8() && (hmr_hmr2_new(&net, model("tiny8"), &cpu, &e) ||
+				hmr_hmr2_run(net, crops, N, r, &e)))
+		fail_msg("%s", e.msg);
+	hmr_hmr2_free(net);
+}
+
 /* The CPU quantises alike, but has bfloat16 in the first layer and in attention, which
  * moves numbers over the edges between 8-bit ones. Observed: 1.1 mm from the CPU's;
  * from the authors' 9.5, the CPU's 9.7. */
@@ -64,19 +50,18 @@ static void
 test_cpu(void **state)
 {
 	struct hmr2_cuda_options o = { .people = N };
-	struct hmr_hmr2_options cpu = { .precision = HMR_PRECISION_INT8, .threads = 1 };
 	struct hmr_hmr2_result r[N], x[N];
-	struct hmr2_cuda *c = network8(&o);
-	struct hmr_hmr2 *net;
-	struct hmr_err e = { 0 };
-	float off = 0, cpus = 0, theirs = 0;
+	struct hmr2_weights w;
+	struct hmr2_cuda *c;
+	float off = 0, cpus = 0;
 
 	(void)state;
+	import8(&w, x);
+	c = network_of(&w, &o);
+	assert_string_equal(hmr2_cuda_precision(c), "int8");
 	run(c, crops, N, r);
 	hmr2_cuda_free(c);
-	if (hmr2_cpu_int8() && (hmr_hmr2_new(&net, model("tiny8"), &cpu, &e) ||
-				hmr_hmr2_run(net, crops, N, x, &e)))
-		fail_msg("%s", e.msg);
+	hmr2_weights_close(&w);
 	for (size_t i = 0; i < N; i++) {
 		float p[HMR_BODY_POINTS][3], q[HMR_BODY_POINTS][3];
 
@@ -86,13 +71,10 @@ test_cpu(void **state)
 			continue;
 		points(&x[i], q);
 		cpus += apart((const float (*)[3])p, &q[0][0]) / N;
-		theirs += apart((const float (*)[3])q, expected("joints3d") + i * 132) / N;
 	}
-	print_message("# int8: joints %.2f mm, from the CPU's %.2f mm, which are off by %.2f mm\n", (double)off,
-		      (double)cpus, (double)theirs);
+	print_message("# int8: joints %.2f mm, from the CPU's %.2f mm\n", (double)off,
+		      (double)cpus);
 	assert_true(off < 12 && cpus < 2);
-	if (hmr2_cpu_int8())
-		hmr_hmr2_free(net);
 }
 
 /* Five layers of noise: the same bytes alone and among others, streamed and resident. */
@@ -137,7 +119,7 @@ test_same(void **state)
 	free(memory);
 }
 
-/* Other files are refused; and this one in another type. */
+/* A file of other weights is refused. */
 static void
 test_types(void **state)
 {
@@ -148,15 +130,10 @@ test_types(void **state)
 	(void)state;
 	assert_int_equal(hmr2_cuda_new(&c, &weights, &o, &e), HMR_E_USAGE);
 	assert_non_null(strstr(e.msg, "the model file is f32"));
-	o.precision = HMR_PRECISION_F16;
-	if (hmr2_cuda_new(&c, &weights8, &o, &e))
-		fail_msg("%s", e.msg);
-	assert_string_equal(hmr2_cuda_precision(c), "f16");
-	hmr2_cuda_free(c);
 }
 
 /* Heads of 80, so that attention runs on tensor cores, against plain loops, whose
- * activations are float32. Observed: 8e-3. */
+ * activations are float32; and the same weights widened. Observed: 8e-3, 4e-3. */
 static void
 test_wide(void **state)
 {
@@ -185,6 +162,14 @@ test_wide(void **state)
 	off = worst(&r.pose[0][0], &x.pose[0][0], 229);
 	print_message("# wide: %.2g\n", (double)off);
 	assert_true(off < 2e-2f);
+	hmr2_cuda_free(c);
+	o.precision = HMR_PRECISION_F16;	/* the same weights widened */
+	if (hmr2_cuda_new(&c, &w, &o, &e) || hmr2_cuda_run(c, crops, 1, &r, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(hmr2_cuda_precision(c), "f16");
+	off = worst(&r.pose[0][0], &x.pose[0][0], 229);
+	print_message("# wide, in f16: %.2g\n", (double)off);
+	assert_true(off < 1e-2f);
 	hmr2_cuda_free(c);
 	free(tokens);
 	free(room);
@@ -342,14 +327,15 @@ main(void)
 	};
 	const struct CMUnitTest networks[] = {
 		cmocka_unit_test(test_wide),
-		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_cpu),
 	};
-
 	int failed = cmocka_run_group_tests(kernels, NULL, NULL);
 
-	if (!access(oracle("tiny.ckpt"), R_OK))
-		failed += cmocka_run_group_tests(networks, setup8, teardown8);
-	return failed;
+	if (access(oracle("tiny.ckpt"), R_OK))
+		return failed;
+	if (getenv("HMR_SAN"))		/* calibration takes half a minute there */
+		return failed + _cmocka_run_group_tests("networks", networks, 3, setup, teardown);
+	return failed + cmocka_run_group_tests(networks, setup, teardown);
 }
