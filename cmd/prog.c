@@ -118,18 +118,19 @@ hmr_prog_die_by(int sig)
 	_exit(128 + sig);
 }
 
-/* One buffer, control characters masked, one write: stages share a terminal. */
+/* One buffer, control characters masked, one write: stages share a terminal, on which
+ * hmr-decode may have drawn its progress. */
 static void HMR_PRINTF(1, 0)
 say(const char *fmt, va_list ap)
 {
 	char buf[1024];
-	int saved = errno, n, m;
+	int saved = errno, n, m, from = isatty(2) ? snprintf(buf, sizeof(buf), "\r\033[K") : 0;
 
-	n = snprintf(buf, sizeof(buf), "%.60s: ", prog_name);
+	n = from + snprintf(buf + from, sizeof(buf) - (size_t)from, "%.60s: ", prog_name);
 	m = vsnprintf(buf + n, sizeof(buf) - (size_t)n - 1, fmt, ap);
 	if (m > 0)
 		n += m < (int)sizeof(buf) - n - 1 ? m : (int)sizeof(buf) - n - 2;
-	for (int i = 0; i < n; i++)
+	for (int i = from; i < n; i++)
 		if ((unsigned char)buf[i] < 32 || buf[i] == 127)
 			buf[i] = '?';
 	buf[n++] = '\n';

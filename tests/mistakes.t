@@ -34,6 +34,13 @@ is "$got $(grep -c 'its videos (1) go one at a time' err)" "0 1" "images and vid
 expect 2 "no command" hmr-model
 like err 'no command: import, list, show' "lists the commands"
 
+# A terminal may hold the progress line of hmr-decode.
+if have script; then
+	script -qec 'hmr-info v.mp4' /dev/null </dev/null >tty
+	is "$(head -c 14 tty | od -An -c | tr -d ' \n')" '\r033[Khmr-info:' \
+		"on a terminal a message takes a line of its own"
+fi
+
 # --- the output is the input --------------------------------------------------
 printf '%s\n' '{"type":"header","tracks":"1.0","source":{"name":"v.mp4"},"width":320,"height":240,"time_base":[1,25]}' \
 	'{"type":"frame","frame":0,"pts":0,"people":[{"box":[10,20,60,200],"score":0.9}]}' \
