@@ -80,10 +80,15 @@ model_list(int argc, char **argv, struct hmr_err *e)
 	(void)argv;
 	if ((st = hmr_model_folder(dir, sizeof(dir), e)))
 		return st;
-	if (!(d = opendir(dir)))
-		return errno == ENOENT ? HMR_OK : hmr_fail(e, HMR_E_IO, "%s", dir);
-	st = list_names(d, &names, &n, e);
-	closedir(d);
+	if ((d = opendir(dir))) {
+		st = list_names(d, &names, &n, e);
+		closedir(d);
+	} else if (errno != ENOENT) {
+		return hmr_fail(e, HMR_E_IO, "%s", dir);
+	}
+	if (!st && !n)
+		hmr_warn("no models in %s: `make models` in the source tree fetches the free "
+			 "ones", dir);
 	if (!st && n)
 		qsort(names, n, sizeof(*names), by_name);
 	for (size_t i = 0; i < n; i++) {

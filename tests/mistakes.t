@@ -34,6 +34,9 @@ is "$got $(grep -c 'its videos (1) go one at a time' err)" "0 1" "images and vid
 expect 2 "no command" hmr-model
 like err 'no command: import, list, show' "lists the commands"
 
+expect 0 "no models" env HMR_MODELS="$T/none" hmr-model list
+like err 'no models in .*/none: `make models`' "says how to get them"
+
 # A terminal may hold the progress line of hmr-decode.
 if have script; then
 	script -qec 'hmr-info v.mp4' /dev/null </dev/null >tty
