@@ -5,8 +5,8 @@
  * ref; the same numbers run after run. Seen failing: with the first part's padding
  * given to all, with parts of matrices that read the first rows, with a thread that
  * does not wait for the others, with loops of which each part does all rows but the
- * first, with statistics of a part of the rows, with the sum in place whatever reads its operand later, and with sums of
- * different shapes taken for equal ones.
+ * first, with statistics of a part of the rows, with the sum in place whatever reads
+ * its operand later, and with operands of different shapes taken for equal ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
