@@ -172,6 +172,21 @@ by_scheme(struct media_where *w, const char *name, const char *s, size_t n,
 	return found(w, MEDIA_URL, "", name, e);
 }
 
+/* What exists: a pipe, a camera, a folder, a file. */
+static enum hmr_status
+by_mode(struct media_where *w, const char *name, const struct stat *sb,
+	struct hmr_err *e)
+{
+	if (S_ISFIFO(sb->st_mode))
+		return found(w, MEDIA_STDIN, "", name, e);
+	if (S_ISCHR(sb->st_mode) && major(sb->st_rdev) == VIDEO_MAJOR && !w->format &&
+	    is_device("v4l2")) {
+		w->format = strcpy(w->device, "v4l2");
+		return found(w, MEDIA_DEVICE, "", name, e);
+	}
+	return found(w, S_ISDIR(sb->st_mode) ? MEDIA_FOLDER : MEDIA_FILE, "file:", name, e);
+}
+
 enum hmr_status
 media_where_init(struct media_where *w, const char *name, const char *format,
 		 bool playlist, struct hmr_err *e)
@@ -187,16 +202,8 @@ media_where_init(struct media_where *w, const char *name, const char *format,
 		return found(w, MEDIA_STDIN, "", "", e);
 	if (format && is_device(format))
 		return found(w, MEDIA_DEVICE, "", name, e);
-	if (!stat(name, &sb) && S_ISFIFO(sb.st_mode))
-		return found(w, MEDIA_STDIN, "", name, e);
-	if (!stat(name, &sb) && S_ISCHR(sb.st_mode) && major(sb.st_rdev) == VIDEO_MAJOR &&
-	    !format && is_device("v4l2")) {
-		w->format = strcpy(w->device, "v4l2");
-		return found(w, MEDIA_DEVICE, "", name, e);
-	}
 	if (!stat(name, &sb))
-		return found(w, S_ISDIR(sb.st_mode) ? MEDIA_FOLDER : MEDIA_FILE,
-			     "file:", name, e);
+		return by_mode(w, name, &sb, e);
 	if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG)
 		return hmr_fail(e, HMR_E_IO, "%s", name);
 	if ((n = scheme(name, s)))
