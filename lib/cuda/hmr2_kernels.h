@@ -11,10 +11,24 @@
 
 #include <stdint.h>
 
+#include "image/rgb.h"
+
 #define HMR2K_TOKENS 192
 #define HMR2K_HEAD_MAX 128	/* widest head */
 #define HMR2K_RESULT 229	/* floats: pose [24][9], shape [10], camera [3] */
 #define HMR2K_COEF 224		/* 10 of shape, 207 of pose, zeros */
+
+/* hmr2_rgb: EACH of height * width pixels: an image's planes, in device memory, to
+ * [height][width][3]. */
+struct hmr2_rgb_args {
+	uint64_t n;
+	const uint8_t *plane[3];
+	uint32_t stride[3];	/* bytes */
+	uint32_t pixel, depth;	/* of enum hmr_pixel */
+	uint32_t width, height;
+	struct hmr_rgb_matrix matrix;
+	uint8_t *to;
+};
 
 /* One person's crop: where its columns and rows lie in the image, in 1/32 px, and
  * the blur before it. Far outside: black. */

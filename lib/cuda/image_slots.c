@@ -11,6 +11,7 @@ struct hmr_slots {
 	const struct hmr_device_api *api;
 	struct hmr_device *device;
 	struct hmr_queue *queue, *copies;
+	bool over;			/* device, queue, memory are the caller's */
 	struct hmr_event *there[HMR_SLOTS], *done[HMR_SLOTS];
 	uint8_t *memory, *staging;	/* slots, then shared; slots */
 	size_t slot;			/* bytes */
@@ -37,6 +38,18 @@ hmr_slots_plan(struct hmr_slots_plan *p, size_t slot, size_t shared)
 	p->device = p->staging + up(shared);
 }
 
+/* What there is of every kind. */
+static enum hmr_status
+make(struct hmr_slots *s, struct hmr_err *e)
+{
+	enum hmr_status st = s->api->queue_new(s->device, &s->copies, e);
+
+	for (uint32_t i = 0; i < HMR_SLOTS && !st; i++)
+		if (!(st = s->api->event_new(s->device, false, &s->there[i], e)))
+			st = s->api->event_new(s->device, false, &s->done[i], e);
+	return st;
+}
+
 static enum hmr_status
 open_all(struct hmr_slots *s, int index, const struct hmr_slots_plan *p, struct hmr_err *e)
 {
@@ -46,13 +59,8 @@ open_all(struct hmr_slots *s, int index, const struct hmr_slots_plan *p, struct 
 	void *at;
 
 	if ((st = api->open(&s->device, index, HMR_DEVICE_BLAS | HMR_DEVICE_DNN, e)) ||
-	    (st = api->queue_new(s->device, &s->queue, e)) ||
-	    (st = api->queue_new(s->device, &s->copies, e)))
+	    (st = api->queue_new(s->device, &s->queue, e)) || (st = make(s, e)))
 		return st;
-	for (uint32_t i = 0; i < HMR_SLOTS; i++)
-		if ((st = api->event_new(s->device, false, &s->there[i], e)) ||
-		    (st = api->event_new(s->device, false, &s->done[i], e)))
-			return st;
 	info = api->info(s->device);
 	if ((st = api->alloc(s->device, p->device, &at, e)))
 		return hmr_fail_in(e, st, "%s, %zu of %zu bytes free", info->name,
@@ -85,6 +93,26 @@ hmr_slots_new(struct hmr_slots **out, int index, size_t slot, size_t shared,
 	return HMR_OK;
 }
 
+enum hmr_status
+hmr_slots_over(struct hmr_slots **out, struct hmr_device *d, struct hmr_queue *q,
+	       void *memory, void *staging, size_t slot, struct hmr_err *e)
+{
+	struct hmr_slots *s = calloc(1, sizeof(*s));
+	enum hmr_status st;
+
+	*out = NULL;
+	if (!s)
+		return hmr_fail(e, HMR_E_NOMEM, "images on the device");
+	*s = (struct hmr_slots){ .api = hmr_device_api(), .device = d, .queue = q,
+		.over = true, .memory = memory, .staging = staging, .slot = slot };
+	if ((st = make(s, e))) {
+		hmr_slots_free(s);
+		return st;
+	}
+	*out = s;
+	return HMR_OK;
+}
+
 void
 hmr_slots_free(struct hmr_slots *s)
 {
@@ -96,6 +124,8 @@ hmr_slots_free(struct hmr_slots *s)
 			s->api->event_free(s->done[i]);
 		}
 		s->api->queue_free(s->copies);
+	}
+	if (s->device && !s->over) {
 		s->api->queue_free(s->queue);
 		s->api->release(s->device, s->memory);
 		s->api->release_host(s->device, s->staging);

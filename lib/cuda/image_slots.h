@@ -4,7 +4,8 @@
  * up into the other, as it came (planar YUV, NV12, gray, RGB; any depth), through
  * pinned memory of the same two slots, on a queue of its own. A stage owns one of
  * these with the device and the queue that its networks run on, and room beside for
- * what they share. Everything is allocated in hmr_slots_new().
+ * what they share, or has them over a network's. Everything is allocated when it is
+ * made.
  *
  * One frame: hmr_slots_put() of its image, hmr_slots_use(), its networks on the
  * queue, hmr_slots_mark(); then the same of the next frame, in the other slot; then
@@ -32,6 +33,11 @@ struct hmr_slots;
 HMR_MUST_USE enum hmr_status
 hmr_slots_new(struct hmr_slots **out, int index, size_t slot, size_t shared,
 	      struct hmr_err *e);
+/* The same on the caller's device and queue, in HMR_SLOTS * slot bytes of its memory
+ * and as many of pinned memory; all of these outlive it. */
+HMR_MUST_USE enum hmr_status
+hmr_slots_over(struct hmr_slots **out, struct hmr_device *d, struct hmr_queue *q,
+	       void *memory, void *staging, size_t slot, struct hmr_err *e);
 void hmr_slots_free(struct hmr_slots *s);	/* after what runs on its queue */
 void hmr_slots_idle(struct hmr_slots *s);	/* waits until nothing does */
 struct hmr_device *hmr_slots_device(const struct hmr_slots *s);

@@ -15,7 +15,7 @@ extern const struct hmr_kernel hmr_kernels_image[], hmr_kernels_detect[];
 extern const struct hmr_kernel hmr_kernels_hmr2_vit[], hmr_kernels_hmr2_int8[],
 	hmr_kernels_hmr2_attend[],
 	hmr_kernels_hmr2_decoder[], hmr_kernels_hmr2_skin[],
-	hmr_kernels_hmr2_square[];
+	hmr_kernels_hmr2_rgb[], hmr_kernels_hmr2_square[];
 #ifdef __cplusplus
 }
 #endif
@@ -24,6 +24,6 @@ extern const struct hmr_kernel hmr_kernels_hmr2_vit[], hmr_kernels_hmr2_int8[],
 	hmr_kernels_nn_bf16, hmr_kernels_nn_move, hmr_kernels_image, hmr_kernels_detect, \
 	hmr_kernels_hmr2_vit, \
 	hmr_kernels_hmr2_int8, hmr_kernels_hmr2_attend, hmr_kernels_hmr2_decoder, hmr_kernels_hmr2_skin, \
-	hmr_kernels_hmr2_square }
+	hmr_kernels_hmr2_rgb, hmr_kernels_hmr2_square }
 
 #endif

@@ -299,7 +299,7 @@ fit_all(struct hmr_mesher *m, const struct hmr_image *im,
 bool
 hmr_mesher_ahead(const struct hmr_mesher *m)
 {
-	return m->poser && hmr_poser_ahead(m->poser);
+	return m->hmr2 ? hmr2_mesher_ahead(m->hmr2) : hmr_poser_ahead(m->poser);
 }
 
 enum hmr_status
@@ -310,7 +310,8 @@ hmr_mesher_begin(struct hmr_mesher *m, const struct hmr_image *im,
 
 	for (uint32_t i = 0; i < n; i++)
 		any = any || people[i].score >= m->o.min_score;
-	return m->poser ? hmr_poser_begin(m->poser, any ? im : NULL, e) : HMR_OK;
+	im = any ? im : NULL;
+	return m->hmr2 ? hmr2_mesher_begin(m->hmr2, im, e) : hmr_poser_begin(m->poser, im, e);
 }
 
 enum hmr_status

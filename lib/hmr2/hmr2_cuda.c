@@ -111,6 +111,7 @@ make(struct hmr2_cuda *c, const struct hmr2_cuda_options *o, struct hmr_err *e)
 {
 	struct hmr2_cuda_needs n = { .people = o->people ? o->people : HMR2_CUDA_PEOPLE,
 		.vertices = c->body.vertices, .width = o->width, .height = o->height,
+		.slot = o->width ? hmr_slot_bytes(o->width, o->height, o->image_bytes) : 0,
 		.limit = o->limit };
 	enum hmr_status st;
 
@@ -124,7 +125,9 @@ make(struct hmr2_cuda *c, const struct hmr2_cuda_options *o, struct hmr_err *e)
 	hmr2_cuda_map_make(&c->map, &c->w->d, &n, c->plan.people, c->plan.resident);
 	while (1u << c->batches <= c->plan.people)
 		c->batches++;
-	if ((st = make_room(c, e)) || (st = hmr2_cuda_load(c, e)) ||
+	if ((st = make_room(c, e)) || (n.slot && (st = hmr_slots_over(&c->slots, c->device,
+			c->queue, c->base + c->map.planes, c->host + c->map.host_planes,
+			n.slot, e))) || (st = hmr2_cuda_load(c, e)) ||
 	    (st = hmr2_cuda_tools(c, e)))
 		return st;
 	for (uint32_t i = 0; i < c->batches; i++)
@@ -186,6 +189,7 @@ unmake(struct hmr2_cuda *c)
 		api->event_free(c->ready[i]);
 		api->event_free(c->done[i]);
 	}
+	hmr_slots_free(c->slots);
 	api->queue_free(c->copies);
 	api->queue_free(c->queue);
 	api->release(c->device, c->base);

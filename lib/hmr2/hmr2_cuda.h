@@ -43,6 +43,7 @@ struct hmr2_cuda_needs {
 	uint32_t people;		/* at once */
 	uint32_t vertices;		/* of a body to be posed on the device; 0: none */
 	uint32_t width, height;		/* of the largest image to take crops from; 0 */
+	size_t slot;			/* hmr_slot_bytes() of it */
 	uint64_t limit;			/* bytes of the device; 0: none */
 };
 
@@ -65,6 +66,7 @@ struct hmr2_cuda_options {
 	uint32_t people;		/* 0: HMR2_CUDA_PEOPLE */
 	uint64_t limit;
 	uint32_t width, height;		/* of the largest image; 0: crops are given */
+	uint64_t image_bytes;		/* of its section, at most; 0: not known */
 	const struct hmr_body *body;	/* its vertices are computed too, if it is one
 					 * that hmr_body_tables_get() gives; or NULL */
 	bool body_betas;		/* its shape numbers are SMPL's */
@@ -91,9 +93,13 @@ HMR_MUST_USE enum hmr_status
 hmr2_cuda_run(struct hmr2_cuda *c, const float *crops, uint32_t n,
 	      struct hmr_hmr2_result *out, struct hmr_err *e);
 /* The same of crops that the device takes from an image, which goes up once for all
- * its people. HMR_E_LIMIT: larger than was planned. */
+ * its people, as it came. _begin starts its way up, for at most one image ahead of
+ * the one in work; _image makes the first that was begun, or im itself where none
+ * was, the one for the next runs. HMR_E_LIMIT: larger than was planned. */
 HMR_MUST_USE enum hmr_status
-hmr2_cuda_image(struct hmr2_cuda *c, const struct hmr2_rgb *im, struct hmr_err *e);
+hmr2_cuda_begin(struct hmr2_cuda *c, const struct hmr_image *im, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status
+hmr2_cuda_image(struct hmr2_cuda *c, const struct hmr_image *im, struct hmr_err *e);
 HMR_MUST_USE enum hmr_status
 hmr2_cuda_run_squares(struct hmr2_cuda *c, const struct hmr2_square *s, uint32_t n,
 		      bool antialias, struct hmr_hmr2_result *out, struct hmr_err *e);

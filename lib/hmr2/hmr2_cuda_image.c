@@ -1,23 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Crops for HMR2 taken on the GPU from the image, which goes up once a frame. */
+/* Crops for HMR2 taken on the GPU from the image, which goes up once a frame, into one
+ * of two slots, while the network may be at work on the one before. */
 #include "hmr2/hmr2_cuda_impl.h"
 
-#include <string.h>
+#include <assert.h>
 
 enum hmr_status
-hmr2_cuda_image(struct hmr2_cuda *c, const struct hmr2_rgb *im, struct hmr_err *e)
+hmr2_cuda_begin(struct hmr2_cuda *c, const struct hmr_image *im, struct hmr_err *e)
 {
-	size_t row = 3 * (size_t)im->width;
-	uint8_t *to = c->host + c->map.host_image;
+	uint32_t slot = c->begun % HMR_SLOTS;
+	enum hmr_status st;
 
+	assert(c->begun - c->used < HMR_SLOTS);
 	if (im->width > c->width || im->height > c->height)
 		return hmr_fail(e, HMR_E_LIMIT, "image of %ux%u, planned for %ux%u",
 				im->width, im->height, c->width, c->height);
-	for (uint32_t y = 0; y < im->height; y++)
-		memcpy(to + y * row, im->data + y * im->stride, row);
-	c->image[0] = im->width;
-	c->image[1] = im->height;
-	return c->api->copy_in(c->queue, c->base + c->map.image, to, row * im->height, e);
+	if (!(st = hmr_slots_wait(c->slots, slot, e)) &&
+	    !(st = hmr_slots_put(c->slots, slot, im, &c->above[slot], e)))
+		c->begun++;
+	return st;
+}
+
+enum hmr_status
+hmr2_cuda_image(struct hmr2_cuda *c, const struct hmr_image *im, struct hmr_err *e)
+{
+	uint32_t slot = c->used % HMR_SLOTS;
+	const struct hmr_image *a = &c->above[slot];
+	struct hmr2_rgb_args r = { .to = c->base + c->map.image };
+	enum hmr_status st = HMR_OK;
+
+	if ((c->begun == c->used && (st = hmr2_cuda_begin(c, im, e))) ||
+	    (st = hmr_slots_use(c->slots, slot, e)))
+		return st;
+	for (uint32_t i = 0; i < a->planes; i++) {
+		r.plane[i] = a->plane[i];
+		r.stride[i] = a->stride[i];
+	}
+	r.n = (uint64_t)a->width * a->height;
+	r.pixel = a->pixel;
+	r.depth = a->depth;
+	r.width = c->image[0] = a->width;
+	r.height = c->image[1] = a->height;
+	r.matrix = hmr_rgb_matrix_of(a);
+	c->used++;
+	st = hmr_device_each(c->api, c->queue, c->rgb, r.n, &r, sizeof(r), e);
+	return st ? st : hmr_slots_mark(c->slots, slot, e);
 }
 
 /* Which rows of the image a blurred crop needs. */

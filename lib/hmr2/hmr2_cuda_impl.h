@@ -5,6 +5,7 @@
 
 #include "body/body_tables.h"
 #include "cuda/hmr2_kernels.h"
+#include "cuda/image_slots.h"
 #include "hmr2/hmr2_cuda.h"
 
 #define HMR2_CUDA_SIX 160u	/* of the decoder's outputs: room for 157 */
@@ -39,11 +40,12 @@ struct hmr2_cuda_map {
 	size_t fixed_end;			/* bytes of all these but layers, slots */
 	size_t crops, x, a, big, sum, scale, state, query, other, hidden, six, result;
 	size_t bone, coef, vertices;
-	size_t image, rows, jobs;		/* of crops from images */
+	size_t image, rows, jobs;		/* of crops from images: as RGB */
+	size_t planes;				/* two slots of images as they came */
 	size_t work_end;
 	size_t workspace, end;
 	size_t host_result, host_vertices;	/* of pinned memory; crops at 0 */
-	size_t host_image, host_jobs, host_end;
+	size_t host_planes, host_jobs, host_end;
 };
 
 /* Kernels and products of a type. */
@@ -81,6 +83,7 @@ struct hmr2_cuda {
 	uint8_t *host_layers;		/* pinned, of layers that do not stay */
 	struct hmr2_cuda_kernels k[2];	/* of types[] */
 	const struct hmr_kernel *pose, *bones, *skin, *sharp, *rows, *blurred;
+	const struct hmr_kernel *rgb;
 	const struct hmr_kernel *norm_i8, *gelu_i8;
 	uint32_t batches;		/* sizes 1 << i */
 	struct hmr2_cuda_batch batch[HMR2_CUDA_BATCHES];
@@ -88,6 +91,9 @@ struct hmr2_cuda {
 	uint32_t shapes, poses;		/* directions that it takes */
 	uint32_t width, height;		/* planned for images of; 0: none */
 	uint32_t image[2];		/* the size of the one that is there */
+	struct hmr_slots *slots;	/* NULL: crops are given */
+	struct hmr_image above[HMR_SLOTS];	/* in device memory */
+	uint64_t begun, used;		/* images */
 };
 
 /* Layer i's block, of those that stay. */

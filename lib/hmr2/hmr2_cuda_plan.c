@@ -117,6 +117,7 @@ map_work(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	m->image = take(at, (size_t)n->width * n->height * 3);
 	m->rows = take(at, (size_t)n->height * HMR_HMR2_WIDTH * 6 * F4);
 	m->jobs = take(at, n->width ? people * sizeof(struct hmr2_crop_job) : 0);
+	m->planes = take(at, HMR_SLOTS * n->slot);
 }
 
 void
@@ -142,7 +143,7 @@ hmr2_cuda_map_make(struct hmr2_cuda_map *m, const struct hmr_hmr2_dims *d,
 	take(&at, people * (size_t)HMR_HMR2_PIXELS * F4);
 	m->host_result = take(&at, people * HMR2K_RESULT * F4);
 	m->host_vertices = take(&at, people * (size_t)n->vertices * 3 * F4);
-	m->host_image = take(&at, (size_t)n->width * n->height * 3);
+	m->host_planes = take(&at, HMR_SLOTS * n->slot);
 	m->host_jobs = take(&at, n->width ? people * sizeof(struct hmr2_crop_job) : 0);
 	m->host_end = at;
 }

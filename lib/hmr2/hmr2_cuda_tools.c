@@ -140,6 +140,7 @@ hmr2_cuda_tools(struct hmr2_cuda *c, struct hmr_err *e)
 	if ((st = c->api->kernel(c->device, "hmr2_pose", &c->pose, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_bones", &c->bones, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_skin", &c->skin, e)) ||
+	    (st = c->api->kernel(c->device, "hmr2_rgb", &c->rgb, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_crop_sharp", &c->sharp, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_crop_rows", &c->rows, e)) ||
 	    (st = c->api->kernel(c->device, "hmr2_crop_blurred", &c->blurred, e)) ||

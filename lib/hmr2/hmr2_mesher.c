@@ -26,11 +26,15 @@ struct hmr2_mesher {
 	struct hmr_appearance *look;
 	struct hmr_pose_work *work;
 	size_t bytes;
-	uint8_t *pixels;		/* [height][width][3], where it is not RGB yet */
+	uint8_t *pixels;		/* [height][width][3], where it is not RGB yet; NULL
+					 * where the network takes crops itself */
 	uint32_t part;			/* people of one run of the network */
 	float *crops, *crops_own;	/* [part]; the network's, or our own */
 	struct hmr_hmr2_result result[PART];
 	struct hmr2_square square[PART];
+	/* Images begun and run, and whether the last two went to the device. */
+	uint64_t begun, run;
+	bool put[2];
 	/* [pose.max_people] each */
 	uint32_t *index;
 	struct hmr_body_row *bodies;
@@ -50,8 +54,10 @@ make_arrays(struct hmr2_mesher *m, struct hmr_err *e)
 {
 	uint32_t n = m->o.pose.max_people, w = m->o.pose.width;
 	uint32_t v = hmr_body_vertices(m->body);
+	bool images = hmr_hmr2_images(m->net);
 
-	m->pixels = array(m, (size_t)w * m->o.pose.height, 3);
+	if (!images)
+		m->pixels = array(m, (size_t)w * m->o.pose.height, 3);
 	if (!m->crops)
 		m->crops = m->crops_own = array(m, m->part * (size_t)HMR_HMR2_PIXELS,
 						sizeof(float));
@@ -61,7 +67,7 @@ make_arrays(struct hmr2_mesher *m, struct hmr_err *e)
 	m->colours = array(m, n, HMR_APPEARANCE_VALUES * sizeof(float));
 	if (m->o.vertices)
 		m->vertices = array(m, n, (size_t)v * 3 * sizeof(float));
-	if (!m->pixels || !m->crops || !m->index || !m->bodies || !m->person ||
+	if ((!images && !m->pixels) || !m->crops || !m->index || !m->bodies || !m->person ||
 	    !m->colours || (m->o.vertices && !m->vertices) ||
 	    !(m->work = hmr_pose_work_new(m->body)))
 		return hmr_fail(e, HMR_E_NOMEM, "bodies of %u people", n);
@@ -76,6 +82,7 @@ make_net(struct hmr2_mesher *m, const struct hmr_model *model, struct hmr_err *e
 		.precision = p->precision, .threads = p->threads,
 		.max_people = p->max_people < PART ? p->max_people : PART,
 		.gpu_mem = p->gpu_mem, .width = p->width, .height = p->height,
+		.image_bytes = p->image_bytes,
 		.body = m->o.vertices ? m->body : NULL, .betas = m->betas };
 	enum hmr_status st = hmr_hmr2_of_model(&m->net, model, &o, e);
 
@@ -247,6 +254,37 @@ usable(const struct hmr2_square *s)
 	       fabsf(s->centre[1]) < 1e6f;
 }
 
+bool
+hmr2_mesher_ahead(const struct hmr2_mesher *m)
+{
+	return hmr_hmr2_images(m->net);
+}
+
+enum hmr_status
+hmr2_mesher_begin(struct hmr2_mesher *m, const struct hmr_image *im, struct hmr_err *e)
+{
+	bool put = im && hmr_hmr2_images(m->net);
+	enum hmr_status st = put ? hmr_hmr2_begin(m->net, im, e) : HMR_OK;
+
+	if (!st)
+		m->put[m->begun++ % 2] = put;
+	return st;
+}
+
+/* The image for the next runs: on the device, or as rgb for crops made here. */
+static enum hmr_status
+give_image(struct hmr2_mesher *m, const struct hmr_image *im, uint32_t kept,
+	   struct hmr2_rgb *rgb, struct hmr_err *e)
+{
+	bool put = m->begun > m->run && m->put[m->run % 2];
+
+	m->run += m->begun > m->run;
+	if (!kept && !put)
+		return HMR_OK;
+	return hmr_hmr2_images(m->net) ? hmr_hmr2_image(m->net, im, e) :
+		to_rgb(m, im, rgb, e);
+}
+
 enum hmr_status
 hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 		const struct hmr_person *people, uint32_t n, float focal,
@@ -254,9 +292,8 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 {
 	uint32_t kept = 0, over, parts, done = 0;
 	struct hmr2_square s;
-	struct hmr2_rgb rgb;
-	bool above;		/* the image is on the device */
-	enum hmr_status st = HMR_OK;
+	struct hmr2_rgb rgb = { 0 };
+	enum hmr_status st;
 
 	n = hmr_people_choose(people, n, m->o.min_score, m->o.pose.max_people, m->index,
 			      &over);
@@ -265,11 +302,8 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 		if (usable(&s))
 			m->index[kept++] = m->index[i];
 	}
-	if (kept && (st = to_rgb(m, im, &rgb, e)))
+	if ((st = give_image(m, im, kept, &rgb, e)))
 		return st;
-	if (kept && (st = hmr_hmr2_image(m->net, &rgb, e)) && st != HMR_EOF)
-		return st;
-	above = st == HMR_OK;
 	parts = (kept + m->part - 1) / m->part;
 	for (uint32_t p = 0; p < parts; p++) {
 		uint32_t end = (uint32_t)((uint64_t)kept * (p + 1) / parts);
@@ -277,7 +311,7 @@ hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,
 
 		for (uint32_t i = 0; i < count; i++)
 			hmr2_square_of(people[m->index[done + i]].box, &m->square[i]);
-		if ((st = run_part(m, above ? NULL : &rgb, count, e)))
+		if ((st = run_part(m, hmr_hmr2_images(m->net) ? NULL : &rgb, count, e)))
 			return st;
 		for (uint32_t i = 0; i < count; i++)
 			if ((st = fill_row(m, im, focal, i, done + i,

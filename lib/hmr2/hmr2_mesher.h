@@ -22,6 +22,10 @@ void hmr2_mesher_plan(const struct hmr2_mesher *m, struct hmr_net_plan *net,
 		      size_t *buffers);
 const char *hmr2_mesher_backend(const struct hmr2_mesher *m);
 const char *hmr2_mesher_precision(const struct hmr2_mesher *m);
+/* As hmr_mesher_ahead() and hmr_mesher_begin(); im NULL: nobody in it is looked at. */
+bool hmr2_mesher_ahead(const struct hmr2_mesher *m);
+HMR_MUST_USE enum hmr_status
+hmr2_mesher_begin(struct hmr2_mesher *m, const struct hmr_image *im, struct hmr_err *e);
 /* out->landmarks is NULL: this network sees no points. */
 HMR_MUST_USE enum hmr_status
 hmr2_mesher_run(struct hmr2_mesher *m, const struct hmr_image *im,

@@ -76,7 +76,7 @@ make_cuda(struct hmr_hmr2 *n, const struct hmr_hmr2_options *o, int index,
 {
 	struct hmr2_cuda_options c = { .index = index, .precision = o->precision,
 		.people = o->max_people, .limit = o->gpu_mem, .width = o->width,
-		.height = o->height, .body = o->body, .body_betas = o->betas };
+		.height = o->height, .image_bytes = o->image_bytes, .body = o->body, .body_betas = o->betas };
 	enum hmr_status st = hmr2_cuda_new(&n->cuda, &n->w, &c, e);
 
 	n->images = o->width && o->height;
@@ -266,10 +266,22 @@ hmr_hmr2_vertices(const struct hmr_hmr2 *n, uint32_t i)
 	return n->cuda ? hmr2_cuda_vertices(n->cuda, i) : NULL;
 }
 
-enum hmr_status
-hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr2_rgb *im, struct hmr_err *e)
+bool
+hmr_hmr2_images(const struct hmr_hmr2 *n)
 {
-	return n->images ? hmr2_cuda_image(n->cuda, im, e) : HMR_EOF;
+	return n->images;
+}
+
+enum hmr_status
+hmr_hmr2_begin(struct hmr_hmr2 *n, const struct hmr_image *im, struct hmr_err *e)
+{
+	return hmr2_cuda_begin(n->cuda, im, e);
+}
+
+enum hmr_status
+hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr_image *im, struct hmr_err *e)
+{
+	return hmr2_cuda_image(n->cuda, im, e);
 }
 
 enum hmr_status

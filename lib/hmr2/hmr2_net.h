@@ -11,6 +11,7 @@
 #define HMR_HMR2_NET_H
 
 #include "body/body.h"
+#include "image/image.h"
 #include "import/hmr2.h"
 
 #define HMR_HMR2_CROP 256u	/* the crop's side, of which the network sees … */
@@ -36,6 +37,7 @@ struct hmr_hmr2_options {
 	uint64_t gpu_mem;		/* bytes of a GPU that may be taken; 0: no limit */
 	uint32_t width, height;		/* of the largest image: a GPU takes the crops
 					 * itself; 0: they are given */
+	uint64_t image_bytes;		/* of its section, at most; 0: not known */
 	const struct hmr_body *body;	/* on a GPU: its vertices are made too; or NULL */
 	bool betas;			/* body's shape numbers are SMPL's */
 };
@@ -63,12 +65,15 @@ float *hmr_hmr2_part(struct hmr_hmr2 *n, uint32_t *people);
 HMR_MUST_USE enum hmr_status
 hmr_hmr2_run(struct hmr_hmr2 *net, const float *crops, uint32_t n,
 	     struct hmr_hmr2_result *out, struct hmr_err *e);
-/* Where the network takes crops from images: the one for the next runs of squares,
- * at most a part's. HMR_EOF: it does not, make them. */
-struct hmr2_rgb;
+/* Whether the network takes crops from images itself: hmr_hmr2_image() has the one for
+ * the next runs of squares, at most a part's; _begin starts its way, for at most one
+ * ahead of that. */
+bool hmr_hmr2_images(const struct hmr_hmr2 *n);
 struct hmr2_square;
 HMR_MUST_USE enum hmr_status
-hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr2_rgb *im, struct hmr_err *e);
+hmr_hmr2_begin(struct hmr_hmr2 *n, const struct hmr_image *im, struct hmr_err *e);
+HMR_MUST_USE enum hmr_status
+hmr_hmr2_image(struct hmr_hmr2 *n, const struct hmr_image *im, struct hmr_err *e);
 HMR_MUST_USE enum hmr_status
 hmr_hmr2_run_squares(struct hmr_hmr2 *n, const struct hmr2_square *s, uint32_t people,
 		     bool antialias, struct hmr_hmr2_result *out, struct hmr_err *e);

@@ -13,7 +13,7 @@
 
 #include "image/colour.h"
 
-#define SHIFT 18			/* of coefficients */
+#define SHIFT HMR_RGB_SHIFT
 
 #define VECTORISE __attribute__((optimize("O3")))
 #ifdef __clang__
@@ -26,10 +26,6 @@ struct hmr_rgb {
 	int16_t *y, *u, *v;	/* a row at 12 bit */
 	int16_t *low[2];	/* chroma rows before spreading */
 	uint8_t *out[3];	/* R, G, B of a row */
-};
-
-struct matrix {			/* 12-bit samples to 8-bit colours, << SHIFT */
-	int32_t y, zero_y, rv, gu, gv, bu;
 };
 
 size_t
@@ -71,11 +67,11 @@ hmr_rgb_free(struct hmr_rgb *c)
 	free(c);
 }
 
-static struct matrix
-matrix_of(const struct hmr_image *im)
+struct hmr_rgb_matrix
+hmr_rgb_matrix_of(const struct hmr_image *im)
 {
 	struct hmr_colour k;
-	struct matrix m;
+	struct hmr_rgb_matrix m;
 	/* hmr_colour is for samples as they are; ours are at 12 bit */
 	double unit = im->depth < 12 ? 1.0 / (1 << (12 - im->depth))
 				     : 1 << (im->depth - 12);
@@ -184,7 +180,7 @@ clamp8(int32_t v)
 }
 
 VECTORISE static void
-apply(const struct matrix *k, const int16_t *restrict y,
+apply(const struct hmr_rgb_matrix *k, const int16_t *restrict y,
       const int16_t *restrict u, const int16_t *restrict v, size_t n,
       uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b)
 {
@@ -213,7 +209,7 @@ interleave(const uint8_t *restrict r, const uint8_t *restrict g,
 }
 
 VECTORISE static void
-gray(const struct matrix *k, const int16_t *restrict y, size_t n,
+gray(const struct hmr_rgb_matrix *k, const int16_t *restrict y, size_t n,
      uint8_t *restrict to)
 {
 	for (size_t i = 0; i < n; i++)
@@ -225,13 +221,13 @@ enum hmr_status
 hmr_rgb_convert(struct hmr_rgb *c, const struct hmr_image *im, uint8_t *to,
 		size_t stride, struct hmr_err *e)
 {
-	struct matrix k;
+	struct hmr_rgb_matrix k;
 	size_t n = im->width;
 
 	if (im->width > c->width_max)
 		return hmr_fail(e, HMR_E_LIMIT, "image: %u px wide, planned for %u",
 				im->width, c->width_max);
-	k = matrix_of(im);
+	k = hmr_rgb_matrix_of(im);
 	for (uint32_t y = 0; y < im->height; y++, to += stride) {
 		if (im->pixel == HMR_PIXEL_RGB24) {
 			memcpy(to, im->plane[0] + (size_t)y * im->stride[0], n * 3);

@@ -16,6 +16,12 @@
 #include "base/status.h"
 #include "image/image.h"
 
+#define HMR_RGB_SHIFT 18
+struct hmr_rgb_matrix {		/* 12-bit samples to 8-bit colours, << HMR_RGB_SHIFT */
+	int32_t y, zero_y, rv, gu, gv, bu;
+};
+struct hmr_rgb_matrix hmr_rgb_matrix_of(const struct hmr_image *im);
+
 struct hmr_rgb;			/* row buffers for images up to a width */
 
 HMR_MUST_USE enum hmr_status
