@@ -34,17 +34,13 @@ take_channels(const cJSON *j, bool bgr, double least, float v[3])
 	return !cJSON_IsArray(j) || cJSON_GetArraySize(j) == 3;
 }
 
-/* cJSON keeps both of two members of one name. */
+/* Is j the first member of its name? cJSON keeps others too. */
 static enum hmr_status
-check_once(const cJSON *o, const char *prefix, struct hmr_err *e)
+check_once(const cJSON *o, const cJSON *j, const char *prefix, struct hmr_err *e)
 {
-	const cJSON *j, *i;
-
-	cJSON_ArrayForEach(j, o)
-		for (i = o->child; i != j; i = i->next)
-			if (!strcmp(i->string, j->string))
-				return hmr_fail(e, HMR_E_FORMAT, "%s%.40s: twice", prefix,
-						j->string);
+	for (const cJSON *i = o->child; i != j; i = i->next)
+		if (!strcmp(i->string, j->string))
+			return hmr_fail(e, HMR_E_FORMAT, "%s%.40s: twice", prefix, j->string);
 	return HMR_OK;
 }
 
@@ -57,8 +53,6 @@ take_input(struct hmr_reid_model *m, const cJSON *input, struct hmr_err *e)
 
 	if (!cJSON_IsObject(input))
 		return want(e, "input", "an object");
-	if ((st = check_once(input, "input.", e)))
-		return st;
 	if ((j = cJSON_GetObjectItemCaseSensitive(input, "colour"))) {
 		s = cJSON_GetStringValue(j);
 		if (!s || (strcmp(s, "RGB") && strcmp(s, "BGR")))
@@ -66,6 +60,8 @@ take_input(struct hmr_reid_model *m, const cJSON *input, struct hmr_err *e)
 		m->bgr = !strcmp(s, "BGR");
 	}
 	cJSON_ArrayForEach(j, input) {
+		if ((st = check_once(input, j, "input.", e)))
+			return st;
 		if (!strcmp(j->string, "mean")) {
 			if (!take_channels(j, m->bgr, -1e6, m->mean))
 				return want(e, "input.mean", "a number or three");
@@ -87,11 +83,11 @@ take_outputs(struct hmr_reid_model *m, const cJSON *outputs, struct hmr_err *e)
 
 	if (!cJSON_IsObject(outputs))
 		return want(e, "outputs", "an object");
-	if ((st = check_once(outputs, "outputs.", e)))
-		return st;
 	cJSON_ArrayForEach(j, outputs) {
 		const char *s = cJSON_GetStringValue(j);
 
+		if ((st = check_once(outputs, j, "outputs.", e)))
+			return st;
 		if (strcmp(j->string, "embedding"))
 			return hmr_fail(e, HMR_E_FORMAT, "outputs.%.40s: not known", j->string);
 		if (!s || !*s || strlen(s) >= sizeof(m->embedding))
@@ -106,12 +102,10 @@ parse(struct hmr_reid_model *m, const cJSON *root, struct hmr_err *e)
 {
 	const char *format, *kind;
 	const cJSON *j;
-	enum hmr_status st;
+	enum hmr_status st = HMR_OK;
 
 	if (!cJSON_IsObject(root))
 		return hmr_fail(e, HMR_E_FORMAT, "not a JSON object");
-	if ((st = check_once(root, "", e)))
-		return st;
 	format = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "format"));
 	kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "kind"));
 	if (!format || strcmp(format, "hmr-sidecar 1"))
@@ -119,6 +113,8 @@ parse(struct hmr_reid_model *m, const cJSON *root, struct hmr_err *e)
 	if (!kind || strcmp(kind, "reid"))
 		return want(e, "kind", "\"reid\"");
 	cJSON_ArrayForEach(j, root) {
+		if ((st = check_once(root, j, "", e)))
+			return st;
 		if (!strcmp(j->string, "input"))
 			st = take_input(m, j, e);
 		else if (!strcmp(j->string, "outputs"))
