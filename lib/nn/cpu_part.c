@@ -66,6 +66,7 @@ cpu_parts(const struct hmr_exec *x, uint32_t plan, const struct hmr_node *n, boo
 	const struct hmr_dims *out = &dims[n->out[0]], *w = &dims[n->in[1]];
 	double flop = 2 * (double)hmr_dims_total(out), parts;
 	int32_t pad[4] = { 0 };
+	int64_t most;
 
 	if (is_matrix(n)) {
 		flop *= (double)in->d[in->n - 1];
@@ -75,8 +76,9 @@ cpu_parts(const struct hmr_exec *x, uint32_t plan, const struct hmr_node *n, boo
 	}
 	flop += FLOP_OF_FLOAT * (double)(hmr_dims_total(out) + hmr_dims_total(in));
 	parts = at_least_one(flop / PART_FLOP, x->job->threads);
-	*whole = parts > 1 && units(x, plan, n, pad) < (int64_t)parts;
-	return *whole ? 1 : (uint32_t)parts;
+	most = units(x, plan, n, pad);
+	*whole = parts > 1 && most == 1;
+	return (uint32_t)(parts < (double)most ? parts : (double)most);
 }
 
 uint32_t
