@@ -51,4 +51,10 @@ struct hmr_mapping {
 void hmr_decode(const struct hmr_decoder *d, const float *const *data, float min,
 		const struct hmr_mapping *m, struct hmr_scored *out, uint32_t *n);
 
+/* The same for the kernel detect_cells, of outputs in device memory; all but the job
+ * and where boxes go. *a is zeroed before. */
+struct detect_cells;
+void hmr_decode_cells(struct detect_cells *a, const struct hmr_decoder *d,
+		      const float *const *data, float min);
+
 #endif

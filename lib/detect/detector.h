@@ -74,7 +74,8 @@ const char *hmr_detector_about(const struct hmr_detector *d);
  * before the one in work is finished. */
 bool hmr_detector_ahead(const struct hmr_detector *d);
 /* Takes an image into work and returns; at most two are begun and not finished.
- * After a failure it is not begun. */
+ * After a failure it is not begun. Not needed where images are not looked at beside
+ * the CPU. */
 HMR_MUST_USE enum hmr_status
 hmr_detector_begin(struct hmr_detector *d, const struct hmr_image *im, struct hmr_err *e);
 /* The same image, the first that was begun and is not finished: people by falling
@@ -84,10 +85,5 @@ HMR_MUST_USE enum hmr_status
 hmr_detector_finish(struct hmr_detector *d, const struct hmr_image *im,
 		    struct hmr_person *out, uint32_t *n, uint32_t *over,
 		    struct hmr_err *e);
-/* Both. */
-HMR_MUST_USE enum hmr_status
-hmr_detector_run(struct hmr_detector *d, const struct hmr_image *im,
-		 struct hmr_person *out, uint32_t *n, uint32_t *over,
-		 struct hmr_err *e);
 
 #endif

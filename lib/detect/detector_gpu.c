@@ -14,8 +14,8 @@
 #include "cuda/image_job.h"
 #include "detect/detector_impl.h"
 
-_Static_assert(sizeof(struct detect_box) == sizeof(struct hmr_scored) &&
-	       DETECT_LEVELS == HMR_LEVELS_MAX, "boxes are alike on the device");
+_Static_assert(sizeof(struct detect_box) == sizeof(struct hmr_scored),
+	       "boxes are alike on the device");
 _Static_assert(sizeof(struct detect_job) % 8 == 0, "jobs lie one after the other");
 
 static size_t
@@ -58,47 +58,6 @@ put_input(void *ctx, const struct hmr_around_site *at, struct hmr_err *e)
 	return hmr_image_fill(at->api, at->device, at->queue, &in, e);
 }
 
-static void
-set_place(struct detect_place *to, const struct hmr_place *p, const float *const *data)
-{
-	if (p->output >= 0)
-		*to = (struct detect_place){ data[p->output] + p->at, (uint32_t)p->cell,
-			(uint32_t)p->step };
-}
-
-static void
-set_cells(struct detect_cells *a, const struct scale *s, const float *const *data)
-{
-	const struct hmr_detect_spec *k = &s->decoder.spec;
-
-	a->n = s->decoder.cells;
-	for (uint32_t i = 0; i < s->decoder.n_levels; i++) {
-		const struct hmr_level *l = &s->decoder.level[i];
-		struct detect_level *to = &a->level[i];
-
-		to->stride = l->stride;
-		to->cols = l->cols;
-		to->cells = l->cells;
-		set_place(&to->box, &l->box, data);
-		set_place(&to->score, &l->score, data);
-		set_place(&to->objectness, &l->objectness, data);
-		set_place(&to->label, &l->label, data);
-		set_place(&to->batch, &l->batch, data);
-	}
-	a->width = s->width;
-	a->height = s->height;
-	a->classes = k->classes;
-	a->person = k->person;
-	a->bins = k->bins;
-	a->activation = k->activation;
-	a->best = k->best;
-	a->form = k->form;
-	a->unit = k->unit;
-	memcpy(a->power, k->power, sizeof(a->power));
-	a->centre = k->centre;
-	a->min = s->of->o.score;
-}
-
 /* One block of threads. */
 static enum hmr_status
 launch(const struct hmr_around_site *at, const char *name, size_t shared, const void *args,
@@ -138,7 +97,7 @@ put_boxes(void *ctx, const struct hmr_around_site *at, struct hmr_err *e)
 
 	for (uint32_t i = 0; i < s->decoder.n_outputs; i++)
 		data[i] = hmr_around_output(at, s->decoder.name[i]);
-	set_cells(&a, s, data);
+	hmr_decode_cells(&a, &s->decoder, data, s->of->o.score);
 	if ((st = at->api->kernel(at->device, "detect_cells", &k, e)) ||
 	    (st = hmr_device_each(at->api, at->queue, k, a.n, &a, sizeof(a), e)) ||
 	    (st = launch(at, "detect_gather", DETECT_THREADS * 4, &g, sizeof(g), e)))

@@ -158,13 +158,3 @@ hmr_detector_finish(struct hmr_detector *d, const struct hmr_image *im,
 	hmr_detector_people(d, im, found, out, n, over);
 	return HMR_OK;
 }
-
-enum hmr_status
-hmr_detector_run(struct hmr_detector *d, const struct hmr_image *im,
-		 struct hmr_person *out, uint32_t *n, uint32_t *over,
-		 struct hmr_err *e)
-{
-	enum hmr_status st = hmr_detector_begin(d, im, e);
-
-	return st ? st : hmr_detector_finish(d, im, out, n, over, e);
-}
