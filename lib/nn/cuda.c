@@ -35,6 +35,8 @@ cuda_close(struct hmr_exec *x)
 {
 	if (!x)
 		return;
+	if (x->device && x->job->around)	/* the queue goes on without this network */
+		(void)x->api->sync(x->queue, NULL);
 	for (uint32_t p = 0; x->plan && p < x->job->n_plans; p++)
 		close_plan(x, &x->plan[p]);
 	if (x->device) {

@@ -32,6 +32,7 @@ struct hmr_fake {
 	long alive;		/* of them, not freed */
 	size_t bytes, bytes_peak, bytes_host, bytes_host_peak;
 	uint64_t launches, gemms, convs;	/* done */
+	uint64_t up, down;	/* bytes copied to the device and back */
 	char wrong[200];	/* what CUDA would not have allowed; "" */
 };
 

@@ -19,6 +19,7 @@ struct op {
 	void *to;
 	const void *from;
 	size_t bytes;
+	int host;		/* of a copy: < 0 from the host, > 0 to it */
 	int byte;
 	const struct hmr_kernel *k;
 	uint32_t grid[3], block;
@@ -98,7 +99,11 @@ run(const struct op *o)
 	struct hmr_fake *f = hmr_fake();
 
 	switch (o->kind) {
-	case COPY: memmove(o->to, o->from, o->bytes); break;
+	case COPY:
+		memmove(o->to, o->from, o->bytes);
+		f->up += o->host < 0 ? o->bytes : 0;
+		f->down += o->host > 0 ? o->bytes : 0;
+		break;
 	case FILL: memset(o->to, o->byte, o->bytes); break;
 	case LAUNCH:
 		f->launches++;
@@ -230,6 +235,7 @@ copy(struct hmr_queue *q, void *to, const void *from, size_t bytes, bool host_to
 	if (!inside(q->d, to, bytes, host_to) || !inside(q->d, from, bytes, host_from))
 		fake_wrong("a copy outside pinned or device memory");
 	o = push(q, COPY);
+	o->host = host_to - host_from;
 	o->to = to;
 	o->from = from;
 	o->bytes = bytes;
