@@ -111,7 +111,7 @@ stage() {
 	"$@" -v 2>"$out/stage.txt" >/dev/null || { tail -n 1 "$out/stage.txt" | tee -a "$log"; failed=1; }
 	[ -z "$sampler" ] || { kill "$sampler" && wait "$sampler"; } 2>/dev/null
 	cat "$out/stage.txt" >>"$log"
-	row "| $name | $(sed -n 's/.*: \([0-9]*\) frames in \([0-9.]* s\), \([0-9.]*\) a second.*/\1 | \2 | \3/p' \
+	row "| $name | $(sed -n 's/.*: \([0-9]*\) frames in \([0-9.]*\) s, \([0-9.]*\) a second.*/\1 | \2 | \3/p' \
 	    "$out/stage.txt") | $(awk '$1 > 0 { on = 1 } on { n++; s += 100 - $1 }
 	    END { if (n) printf "%.0f %%", s / n; else printf "-" }' "$busy") |"
 	rm -f "$busy" "$out/stage.txt"
@@ -128,7 +128,7 @@ for f in "${HMR_STREAMS:-/nowhere}"/*.hmr; do
 	fi
 	n=${f##*/} n=${n%.hmr} i=0
 	: >"$out/long.hmr"
-	while [ $i -lt 60 ]; do
+	while [ $i -lt 100 ]; do
 		cat "$f" >>"$out/long.hmr"
 		i=$((i + 1))
 	done

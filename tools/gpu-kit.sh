@@ -74,7 +74,7 @@ cat >"$kit/expected/ORIGIN" <<END
 END
 cat "$kit/expected/ORIGIN"
 video=${HMR_VTEST:-$root/demo/vtest.avi}
-[ ! -f "$video" ] || "$bin/hmr-decode" -q --frames 8 -z 0 --no-history \
+[ ! -f "$video" ] || "$bin/hmr-decode" -q --frames 5 -z 0 --no-history \
     -o "$kit/streams/vtest.hmr" "$video"
 if [ -d "$shared/oracle/hmr2-tiny" ]; then
 	mkdir -p "$kit/shared/oracle"

@@ -58,10 +58,10 @@ run(struct hmr_net *n, const struct hmr_graph *g, uint32_t seed)
 		struct hmr_dims d;
 		float *x = hmr_net_input(n, g->input[i].name, &d);
 
-		/* waves, as of an image: noise is what networks amplify */
+		/* waves of 8 bit, as of an image: noise is what networks amplify */
 		for (size_t k = 0; k < hmr_dims_total(&d); k++)
-			x[k] = .5f + .3f * sinf((float)k * .011f * (float)seed) +
-				.2f * cosf((float)(k % 771) * .037f);
+			x[k] = floorf(128 + 76.8f * sinf((float)k * .011f * (float)seed) +
+				      51.2f * cosf((float)(k % 771) * .037f)) / 256;
 	}
 	if (hmr_net_run(n, 0, &e))
 		fail_msg("%s", e.msg);
