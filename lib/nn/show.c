@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/image_slots.h"
 #include "import/safetensors.h"
 #include "nn/backend.h"
 #include "nn/half.h"
@@ -77,6 +78,17 @@ put_tensors(FILE *f, const struct hmr_safetensors *s, bool steps)
 	}
 }
 
+/* What a stage with such a network has beside it on a GPU. */
+static void
+put_images(FILE *f)
+{
+	struct hmr_slots_plan p;
+
+	hmr_slots_plan(&p, hmr_slot_bytes(1920, 1080, 1920 * 1080 * 3 / 2), 0);
+	fprintf(f, "  images of a stage %zu bytes\tpinned on the host %zu\t"
+		"two of 1920x1080, yuv420p\n", p.device, p.staging);
+}
+
 static enum hmr_status
 put_plan(FILE *f, const struct hmr_model *m, const struct hmr_model_use *u,
 	 struct hmr_err *e)
@@ -95,6 +107,8 @@ put_plan(FILE *f, const struct hmr_model *m, const struct hmr_model_use *u,
 	if (p.device)
 		fprintf(f, "  GPU memory %zu bytes\tpinned on the host %zu\n", p.device,
 			p.staging);
+	if (p.device && strcmp(hmr_model_kind(m), "network"))
+		put_images(f);
 	for (uint32_t i = 0; u->steps && hmr_net_step(net, 0, i, &node, &impl); i++)
 		fprintf(f, "  %-24s %s\n", impl, node);
 	hmr_net_free(net);
