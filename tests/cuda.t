@@ -67,6 +67,16 @@ hmr-detect -d cpu -o "$T/cpu.hmr" "$T/three.hmr"
 hmr-info --frames "$T/gpu.hmr" >"$T/a"
 hmr-info --frames "$T/cpu.hmr" >"$T/b"
 same "$T/a" "$T/b" "… what the CPU finds"
+# Segments of other sizes and formats: planned anew where they are larger.
+stream "$T/two.hmr" 2 72x90
+cat "$T/two.hmr" "$T/three.hmr" >"$T/joined.hmr"
+expect 0 "segments of two sizes on the fake GPU" gpu -v -o "$T/gpu2.hmr" "$T/joined.hmr"
+[ "$(grep -c 'GPU memory: ' "$T/err")" -eq 2 ]
+ok $? "… each is planned for"
+hmr-detect -d cpu -o "$T/cpu2.hmr" "$T/joined.hmr"
+hmr-info --frames "$T/gpu2.hmr" >"$T/a"
+hmr-info --frames "$T/cpu2.hmr" >"$T/b"
+same "$T/a" "$T/b" "… what the CPU finds"
 expect 0 "-d auto finds it" "$F/hmr-detect" -v --precision f32 -o "$T/x.hmr" "$T/three.hmr"
 like "$T/err" "device auto: cuda:0" "… and says so"
 HMR_FAKE="devices=0" expect 0 "-d auto without a GPU" "$F/hmr-detect" -v -o "$T/x.hmr" "$T/three.hmr"
