@@ -344,6 +344,8 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
+	if (c->boxes_path)
+		hmr_check_same(c->boxes_path, o->out);
 	o->argv = argv;
 }
 

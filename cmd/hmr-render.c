@@ -170,7 +170,8 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
-	hmr_check_same(c->o.video, o->out);
+	if (c->o.video)
+		hmr_check_same(c->o.video, o->out);
 	o->argv = argv;
 }
 

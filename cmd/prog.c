@@ -352,9 +352,10 @@ hmr_open_out(const char *path)
 void
 hmr_check_same(const char *in, const char *out)
 {
+	bool from_stdin = !in || !strcmp(in, "-");
 	struct stat a, b;
 
-	if (in && out && strcmp(in, "-") && strcmp(out, "-") && !stat(in, &a) &&
+	if (out && strcmp(out, "-") && !(from_stdin ? fstat(0, &a) : stat(in, &a)) &&
 	    !stat(out, &b) && S_ISREG(b.st_mode) && a.st_dev == b.st_dev &&
 	    a.st_ino == b.st_ino)
 		hmr_die(HMR_EXIT_USAGE, "%s: input and output are the same file", out);

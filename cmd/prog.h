@@ -70,8 +70,8 @@ bool hmr_common_opt(int c, const char *help);
 int hmr_open_in(const char *path);
 int hmr_open_out(const char *path);
 void hmr_close_out(int fd, const char *path);	/* checked; exits 1 */
-/* Exits 2 where out is the file in: opening it would cut what is to be read. Either
- * may be NULL or "-". */
+/* Exits 2 where out is the file in: opening it would cut what is to be read. NULL and
+ * "-" are standard input and output; the shell may have opened the file as input. */
 void hmr_check_same(const char *in, const char *out);
 
 /* Peak resident memory of this process in KiB. */

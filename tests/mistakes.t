@@ -5,7 +5,7 @@
 # is the input, a name that looks like an option, a URL of a file manager, a recording
 # that was cut short. Each gets one line that says what to do, and nothing is lost.
 . "${0%/*}/lib.sh"
-need hmr-decode hmr-info hmr-assoc hmr-export hmr-render hmr-model ffmpeg
+need hmr-decode hmr-detect hmr-info hmr-assoc hmr-export hmr-render hmr-model ffmpeg
 video "$T/v.mp4" 5
 cd "$T" || exit 1
 hmr-decode -q -o v.hmr v.mp4
@@ -56,6 +56,18 @@ same v.mp4 keep.mp4 "leaves it as it was"
 fails 2 "hmr-export -o onto the video it comes from" \
 	sh -c 'hmr-decode -q v.mp4 | hmr-export -f mp4 -o v.mp4'
 same v.mp4 keep.mp4 "leaves it as it was"
+fails 2 "and where a URL names it" \
+	sh -c 'hmr-decode -q "file://$PWD/v.mp4" | hmr-export -f mp4 -o v.mp4'
+same v.mp4 keep.mp4 "leaves it as it was"
+cp v.hmr keep.hmr
+for c in "hmr-info --json" "hmr-export -f csv" "hmr-detect" "hmr-decode"; do
+	fails 2 "$c -o onto its standard input" sh -c "$c -o v.hmr <v.hmr"
+	same v.hmr keep.hmr "leaves it as it was"
+done
+echo '1,1,10,10,50,90,1,-1,-1,-1' >boxes.txt
+cp boxes.txt keep.txt
+fails 2 "hmr-detect -o onto --boxes" hmr-detect --boxes boxes.txt -o boxes.txt v.hmr
+same boxes.txt keep.txt "leaves it as it was"
 cp v.mp4 old.mp4
 fails 3 "hmr-export of what has no image" hmr-export -f mp4 -o old.mp4 own.jsonl
 same old.mp4 keep.mp4 "leaves an older video as it was"

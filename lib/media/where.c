@@ -102,7 +102,8 @@ found(struct media_where *w, enum media_kind kind, const char *prefix,
 
 	w->kind = kind;
 	w->url = malloc(n);
-	w->shown = strdup(kind == MEDIA_STDIN && !rest[0] ? "standard input" : w->name);
+	w->shown = strdup(kind == MEDIA_STDIN && !rest[0] ? "standard input" :
+			  kind == MEDIA_FILE ? rest : w->name);
 	if (!w->url || !w->shown)
 		return hmr_fail(e, HMR_E_NOMEM, "out of memory");
 	snprintf(w->url, n, "%s%s", prefix, rest);
