@@ -54,7 +54,7 @@ enter(unsigned hi, unsigned lo)
 static void
 start(struct block *w)
 {
-	for (uint32_t i = 0; i < w->n; i++) {
+	for (volatile uint32_t i = 0; i < w->n; i++) {
 		struct fiber *f = &w->fiber[i];
 
 		f->of = w;
