@@ -112,6 +112,9 @@ cpu_conv_new(struct hmr_exec *x, const struct hmr_node *n, const struct hmr_node
 void omp_set_num_threads(int n);
 int omp_get_max_threads(void);
 int omp_get_thread_num(void);
+int omp_get_thread_limit(void);
+int omp_get_dynamic(void);
+void omp_set_dynamic(int on);
 
 const char *cpu_conv_impl(const struct cpu_conv *c);
 size_t cpu_conv_scratch(const struct cpu_conv *c);
@@ -146,6 +149,9 @@ void cpu_step_release(struct cpu_step *s);
 HMR_MUST_USE enum hmr_status
 cpu_team_init(struct hmr_exec *x, uint32_t n_steps, struct hmr_err *e);
 void cpu_team_release(struct hmr_exec *x);	/* accepts what init left */
+/* How many threads oneDNN divides a whole step among: never more than it gets, since
+ * what it meant for the others would stay undone. */
+int cpu_own_threads(const struct hmr_exec *x);
 HMR_MUST_USE enum hmr_status	/* steps first..end-1 of a plan */
 cpu_run_steps(struct hmr_exec *x, const struct cpu_plan *p, uint32_t first,
 	      uint32_t end, struct hmr_err *e);

@@ -68,7 +68,7 @@ make_parts(struct fuser *f, struct cpu_step *s)
 	for (uint32_t i = 0; (!st || st == HMR_EOF) && i < s->parts; i++) {
 		cpu_piece(&piece, f->x, f->plan, s->n, i, s->parts);
 		st = cpu_conv_new(f->x, s->n, s->add, &piece,
-				  s->whole ? (int)f->x->job->threads : 1, &s->conv[i], f->e);
+				  s->whole ? cpu_own_threads(f->x) : 1, &s->conv[i], f->e);
 		if (!s->conv[i]) {	/* none: all of it is a loop */
 			cpu_step_release(s);
 			break;

@@ -115,14 +115,23 @@ run_team(struct hmr_exec *x, const struct cpu_plan *p, uint32_t first, uint32_t 
 	take_turns(x, p->step, first, end, (uint32_t)omp_get_thread_num());
 }
 
+int
+cpu_own_threads(const struct hmr_exec *x)
+{
+	int limit = omp_get_thread_limit();
+
+	return limit < (int)x->job->threads ? limit : (int)x->job->threads;
+}
+
 enum hmr_status
 cpu_run_steps(struct hmr_exec *x, const struct cpu_plan *p, uint32_t first, uint32_t end,
 	      struct hmr_err *e)
 {
 	struct cpu_team *t = &x->team;
-	int threads = omp_get_max_threads();
+	int threads = omp_get_max_threads(), dynamic = omp_get_dynamic();
 
 	atomic_store(&t->failed, false);
+	omp_set_dynamic(0);
 	for (uint32_t i = first, next; i < end && !atomic_load(&t->failed); i = next) {
 		next = i;
 		while (next < end && !p->step[next].whole)
@@ -132,10 +141,11 @@ cpu_run_steps(struct hmr_exec *x, const struct cpu_plan *p, uint32_t first, uint
 			run_team(x, p, i, next);
 		if (next == end || atomic_load(&t->failed))
 			continue;
-		omp_set_num_threads((int)x->job->threads);
+		omp_set_num_threads(cpu_own_threads(x));
 		do_part(x, &p->step[next++], 0, 0);
 	}
 	omp_set_num_threads(threads);
+	omp_set_dynamic(dynamic);
 	if (!atomic_load(&t->failed))
 		return HMR_OK;
 	if (e)

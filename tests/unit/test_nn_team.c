@@ -6,7 +6,8 @@
  * given to all, with parts of matrices that read the first rows, with a thread that
  * does not wait for the others, with loops of which each part does all rows but the
  * first, with statistics of a part of the rows, with the sum in place whatever reads
- * its operand later, and with operands of different shapes taken for equal ones.
+ * its operand later, with operands of different shapes taken for equal ones, and with
+ * oneDNN's division among threads that OpenMP does not give.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,8 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "nn_kit.h"
 
@@ -280,16 +283,46 @@ test_again(void **state)
 	hmr_model_close(m);
 }
 
-int
-main(void)
+/* Fewer threads than asked for: a limit and dynamic teams, which libgomp reads when it
+ * is loaded. */
+static void
+test_limits(void **state)
 {
+	static const char *const what[][2] = { { "OMP_THREAD_LIMIT", "1" }, { "OMP_DYNAMIC", "true" } };
+	char *const argv[] = { (char []){ "test_nn_team" }, (char []){ "products" }, NULL };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int status = -1;
+		pid_t pid;
+
+		fflush(stdout);
+		if (!(pid = fork())) {
+			if (!setenv(what[i][0], what[i][1], 1) && freopen("/dev/null", "w", stdout))
+				execv("/proc/self/exe", argv);
+			_exit(127);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status)
+			fail_msg("with %s", what[i][0]);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest products[] = { cmocka_unit_test(test_products) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_limits),
 	};
 
+	(void)argv;
+	if (argc > 1)
+		return cmocka_run_group_tests(products, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
