@@ -241,7 +241,8 @@ look_turned(struct hmr_again *a, struct hmr_poser *poser, const struct hmr_image
 		trunk(&rows[i], t);
 		a->crop[n] = crop[i];
 		a->crop[n].angle = atan2f(t[0], -t[1]);
-		a->who[n++] = i;
+		if (isfinite(a->crop[n].angle))	/* boxes may be as large as floats */
+			a->who[n++] = i;
 	}
 	return compare(a, poser, im, people, crop, rows, n, e);
 }
