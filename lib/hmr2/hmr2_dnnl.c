@@ -271,6 +271,16 @@ pack_all(struct hmr2_dnnl *n, struct hmr_err *e)
 	return st;
 }
 
+/* oneDNN divides work among the threads that it was told of when a product was
+ * planned: as many as were asked for, and no more than OpenMP gives. */
+static void
+plan_for(unsigned threads)
+{
+	int limit = omp_get_thread_limit();
+
+	omp_set_num_threads(limit < (int)threads ? limit : (int)threads);
+}
+
 enum hmr_status
 hmr2_dnnl_new(struct hmr2_dnnl **out, const struct hmr2_weights *w, uint32_t max,
 	      unsigned threads, struct hmr_err *e)
@@ -279,6 +289,7 @@ hmr2_dnnl_new(struct hmr2_dnnl **out, const struct hmr2_weights *w, uint32_t max
 	size_t rows = max * TOKENS, dim = w->d.dim;
 	size_t wide = dim > HMR_HMR2_PATCH ? dim : HMR_HMR2_PATCH;
 	size_t scores = rows * TOKENS * w->d.heads;
+	int before = omp_get_max_threads();
 	enum hmr_status st;
 
 	*out = NULL;
@@ -292,6 +303,7 @@ hmr2_dnnl_new(struct hmr2_dnnl **out, const struct hmr2_weights *w, uint32_t max
 	n->h = aligned_alloc(64, rows * w->d.mlp * 4);
 	n->s = aligned_alloc(64, scores * 4);
 	n->work_bytes = (rows * (wide + 3 * dim + w->d.mlp) + scores) * 4;
+	plan_for(threads);
 	if (!n->a || !n->qkv || !n->h || !n->s)
 		st = hmr_fail(e, HMR_E_NOMEM, "activations");
 	else if (!(st = check(dnnl_engine_create(&n->engine, dnnl_cpu, 0), e)) &&
@@ -299,6 +311,7 @@ hmr2_dnnl_new(struct hmr2_dnnl **out, const struct hmr2_weights *w, uint32_t max
 						 dnnl_stream_default_flags), e)) &&
 		 !(st = make_plans(n, e)))
 		st = pack_all(n, e);
+	omp_set_num_threads(before);
 	if (st) {
 		hmr2_dnnl_free(n);
 		return st;
@@ -445,12 +458,14 @@ enum hmr_status
 hmr2_dnnl_run(struct hmr2_dnnl *net, const float *crops, uint32_t n, float *x,
 	      struct hmr_err *e)
 {
-	int threads = omp_get_max_threads();
+	int threads = omp_get_max_threads(), dynamic = omp_get_dynamic();
 	enum hmr_status st;
 
-	omp_set_num_threads((int)net->threads);
+	omp_set_dynamic(0);
+	plan_for(net->threads);
 	st = run(net, crops, n, x, e);
 	dnnl_stream_wait(net->stream);
 	omp_set_num_threads(threads);
+	omp_set_dynamic(dynamic);
 	return st;
 }
