@@ -54,6 +54,10 @@ have_models nanodet blazepose-lite || {
 	skip "the free networks on the fake device" "no models"
 	finish
 }
+if sanitized; then
+	skip "whole networks on the fake device" "minutes under sanitizers; test_cuda_stage has a small one"
+	finish
+fi
 gpu() { "$F/hmr-detect" -d cuda --precision f32 "$@"; }
 
 # --- what is the same, and what is said -----------------------------------------
