@@ -16,7 +16,8 @@
 # models' folder. Test data that is not ours to ship: $HMR_SHARED.
 
 LC_ALL=C
-export LC_ALL
+PYTHONDONTWRITEBYTECODE=1	# a test leaves no file elsewhere
+export LC_ALL PYTHONDONTWRITEBYTECODE
 unset CDPATH
 ROOT=$(cd "${0%/*}/.." && pwd) || exit 1
 HMR_BIN=$(cd "${HMR_BIN:-$ROOT/build/cpu}" && pwd) || exit 1
