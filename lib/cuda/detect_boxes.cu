@@ -8,13 +8,8 @@
  */
 #include "cuda/detect_args.h"
 #include "cuda/kernels.h"
+#include "detect/cell.h"
 #include "detect/spec.h"
-
-HMR_FN float
-sigmoid(float x)
-{
-	return 1 / (1 + expf(-x));
-}
 
 HMR_FN const float *
 field(const struct detect_place *p, uint32_t cell)
@@ -33,7 +28,7 @@ class_score(const struct detect_cells *a, uint32_t step, const float *v)
 	if (a->best && x < top)
 		return 0;
 	if (a->activation == HMR_ACTIVATION_SIGMOID)
-		return sigmoid(x);
+		return hmr_sigmoid(x);
 	if (a->activation == HMR_ACTIVATION_NONE)
 		return x;
 	for (uint32_t c = 0; c < a->classes; c++)
@@ -54,27 +49,11 @@ score(const struct detect_cells *a, const struct detect_level *l, uint32_t cell)
 	if (a->power[1] != 1)
 		v = powf(v, a->power[1]);
 	if (object) {
-		float o = a->activation == HMR_ACTIVATION_NONE ? *object : sigmoid(*object);
+		float o = a->activation == HMR_ACTIVATION_NONE ? *object : hmr_sigmoid(*object);
 
 		v *= a->power[0] != 1 ? powf(o, a->power[0]) : o;
 	}
 	return v;
-}
-
-HMR_FN float
-distance(const float *logit, size_t step, uint32_t bins)
-{
-	float top = logit[0], sum = 0, mean = 0;
-
-	for (uint32_t j = 1; j < bins; j++)
-		top = fmaxf(top, logit[j * step]);
-	for (uint32_t j = 0; j < bins; j++) {
-		float p = expf(logit[j * step] - top);
-
-		sum += p;
-		mean += p * (float)j;
-	}
-	return mean / sum;
 }
 
 HMR_FN void
@@ -86,7 +65,7 @@ from_sides(const struct detect_cells *a, const struct detect_level *l, const flo
 	size_t step = l->box.step;
 
 	for (int k = 0; k < 4; k++) {
-		float d = binned ? distance(v + (size_t)k * a->bins * step, step, a->bins) :
+		float d = binned ? hmr_cell_distance(v + (size_t)k * a->bins * step, step, a->bins) :
 			v[(size_t)k * step];
 
 		b[k] = (at[k % 2] + a->centre) * (float)l->stride + (k < 2 ? -d : d) * unit;
@@ -109,7 +88,7 @@ centred(const struct detect_cells *a, const struct detect_level *l, const float 
 			size = expf(n[2 + k]) * stride;
 		} else if (a->form == HMR_BOX_FASTEST) {
 			c = (tanhf(n[k]) + at[k] + a->centre) * stride;
-			size = sigmoid(n[2 + k]) * net[k];
+			size = hmr_sigmoid(n[2 + k]) * net[k];
 		} else if (a->form != HMR_BOX_CXCYWH) {
 			return 0;
 		}
@@ -207,27 +186,6 @@ HMR_KERNEL_BLOCK(detect_gather, struct detect_gather)
 	}
 }
 
-HMR_FN float
-area(const float b[4])
-{
-	float w = b[2] - b[0], h = b[3] - b[1];
-
-	return w > 0 && h > 0 ? w * h : 0;
-}
-
-/* boxes.c: hmr_box_iou(). */
-HMR_FN float
-overlap(const float a[4], const float b[4])
-{
-	const float both[4] = {
-		a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1],
-		a[2] < b[2] ? a[2] : b[2], a[3] < b[3] ? a[3] : b[3],
-	};
-	float one = area(a), two = area(b), inter = area(both);
-
-	return one > 0 && two > 0 ? inter / (one + two - inter) : 0;
-}
-
 /* The strongest of n boxes, of equal ones the first; n: none is left. */
 HMR_FN uint32_t
 strongest(const struct detect_box *b, uint32_t n, float *top, uint32_t *index,
@@ -293,7 +251,7 @@ HMR_KERNEL_BLOCK(detect_suppress, struct detect_suppress)
 			keep(a, b[best].box, b[best].score);
 		HMR_SYNC();
 		for (uint32_t i = HMR_THREAD; i < n; i += HMR_THREADS)
-			if (i == best || overlap(b[best].box, b[i].box) > a->iou)
+			if (i == best || hmr_box_overlap(b[best].box, b[i].box) > a->iou)
 				b[i].score = -INFINITY;
 		HMR_SYNC();
 	}

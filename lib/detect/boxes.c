@@ -4,24 +4,12 @@
 
 #include <string.h>
 
-static float
-area(const float b[4])
-{
-	float w = b[2] - b[0], h = b[3] - b[1];
-
-	return w > 0 && h > 0 ? w * h : 0;
-}
+#include "detect/cell.h"
 
 float
 hmr_box_iou(const float a[4], const float b[4])
 {
-	float both[4] = {
-		a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1],
-		a[2] < b[2] ? a[2] : b[2], a[3] < b[3] ? a[3] : b[3],
-	};
-	float one = area(a), two = area(b), inter = area(both);
-
-	return one > 0 && two > 0 ? inter / (one + two - inter) : 0;
+	return hmr_box_overlap(a, b);
 }
 
 uint32_t

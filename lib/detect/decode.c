@@ -4,11 +4,7 @@
 
 #include <math.h>
 
-static float
-sigmoid(float x)
-{
-	return 1 / (1 + expf(-x));
-}
+#include "detect/cell.h"
 
 static const float *
 field(const struct hmr_place *p, const float *const *data, size_t cell)
@@ -27,7 +23,7 @@ class_score(const struct hmr_detect_spec *s, const struct hmr_place *p, const fl
 	if (s->best && x < top)
 		return 0;
 	if (s->activation == HMR_ACTIVATION_SIGMOID)
-		return sigmoid(x);
+		return hmr_sigmoid(x);
 	if (s->activation == HMR_ACTIVATION_NONE)
 		return x;
 	for (uint32_t c = 0; c < s->classes; c++)
@@ -51,28 +47,11 @@ score(const struct hmr_detect_spec *s, const struct hmr_level *l,
 	if (s->power[1] != 1)
 		v = powf(v, s->power[1]);
 	if (object) {
-		float o = s->activation == HMR_ACTIVATION_NONE ? *object : sigmoid(*object);
+		float o = s->activation == HMR_ACTIVATION_NONE ? *object : hmr_sigmoid(*object);
 
 		v *= s->power[0] != 1 ? powf(o, s->power[0]) : o;
 	}
 	return v;
-}
-
-/* The mean of the softmax over distances 0, 1, … of one side. */
-static float
-distance(const float *logit, size_t step, uint32_t bins)
-{
-	float top = logit[0], sum = 0, mean = 0;
-
-	for (uint32_t j = 1; j < bins; j++)
-		top = fmaxf(top, logit[j * step]);
-	for (uint32_t j = 0; j < bins; j++) {
-		float p = expf(logit[j * step] - top);
-
-		sum += p;
-		mean += p * (float)j;
-	}
-	return mean / sum;
 }
 
 /* From distances to the sides of a cell's point, in pixels. */
@@ -85,7 +64,7 @@ from_sides(const struct hmr_detect_spec *s, const struct hmr_level *l, const flo
 
 	for (int k = 0; k < 4; k++) {
 		float d = s->form == HMR_BOX_BINS ?
-			distance(v + k * s->bins * l->box.step, l->box.step, s->bins) :
+			hmr_cell_distance(v + k * s->bins * l->box.step, l->box.step, s->bins) :
 			v[k * l->box.step];
 
 		b[k] = (at[k % 2] + s->centre) * (float)l->stride + (k < 2 ? -d : d) * unit;
@@ -132,7 +111,7 @@ box(const struct hmr_decoder *d, const struct hmr_level *l, size_t cell, const f
 	case HMR_BOX_FASTEST:
 		for (int k = 0; k < 2; k++) {
 			c[k] = (tanhf(n[k]) + at[k] + s->centre) * stride;
-			size[k] = sigmoid(n[2 + k]) * net[k];
+			size[k] = hmr_sigmoid(n[2 + k]) * net[k];
 		}
 		break;
 	case HMR_BOX_CXCYWH:

@@ -16,6 +16,7 @@
 #include "cuda/detect_args.h"
 #include "cuda/image_job.h"
 #include "cuda/image_slots.h"
+#include "detect/cell.h"
 #include "nn/around.h"
 #include "nn/target.h"
 
@@ -280,12 +281,6 @@ hmr_poser_crop(const float box[4], uint32_t width, uint32_t height,
 	out->angle = 0;
 }
 
-static float
-sigmoid(float x)
-{
-	return 1 / (1 + expf(-x));
-}
-
 static bool
 all_finite(const float *v, size_t n)
 {
@@ -314,7 +309,7 @@ read_landmarks(const struct hmr_poser *p, const struct hmr_crop *c,
 			continue;
 		}
 		hmr_crop_point(c, at[0] / side, at[1] / side, out->image[i]);
-		out->image[i][2] = sigmoid(at[2]);
+		out->image[i][2] = hmr_sigmoid(at[2]);
 		out->world[i][0] = cs * world[0] - sn * world[1];
 		out->world[i][1] = sn * world[0] + cs * world[1];
 		out->world[i][2] = world[2];
