@@ -36,6 +36,10 @@ like err 'no command: import, list, show' "lists the commands"
 
 expect 0 "no models" env HMR_MODELS="$T/none" hmr-model list
 like err 'no models in .*/none: `make models`' "says how to get them"
+for m in nanodet:'`make models`' hmr2:'import hmr2 --checkpoint' smpl:'import hmr2 --smpl'; do
+	fails 1 "no model ${m%%:*}" env HMR_MODELS="$T/none" hmr-model path "${m%%:*}"
+	like err "${m#*:}" "says what makes it"
+done
 
 # A terminal may hold the progress line of hmr-decode.
 if have script; then

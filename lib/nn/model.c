@@ -188,6 +188,20 @@ hmr_model_folder(char *out, size_t cap, struct hmr_err *e)
 	return HMR_OK;
 }
 
+/* Where the model of a name comes from, for a message. */
+static const char *
+way_to(const char *name)
+{
+	if (!strcmp(name, "hmr2"))
+		return "`hmr-model import hmr2 --checkpoint FILE` makes it of 4D-Humans' "
+			"checkpoint, see hmr-model(1), FILES OF OTHERS";
+	if (!strcmp(name, "smpl"))
+		return "`hmr-model import hmr2 --smpl FILE --joints FILE` makes it of SMPL's "
+			"own file, see hmr-model(1), FILES OF OTHERS";
+	return "`make models` in the source tree fetches the free ones, `hmr-model import` "
+		"takes others";
+}
+
 enum hmr_status
 hmr_model_path(const char *name, char *out, size_t cap, struct hmr_err *e)
 {
@@ -210,9 +224,7 @@ hmr_model_path(const char *name, char *out, size_t cap, struct hmr_err *e)
 	if (n < 0 || (size_t)n >= cap)
 		return hmr_fail(e, HMR_E_LIMIT, "file name too long");
 	if (access(out, F_OK))
-		return hmr_fail(e, HMR_E_MODEL,
-				"no model %.60s in %.200s: `make models` in the source tree "
-				"fetches the free ones, `hmr-model import` takes others",
-				name, dir);
+		return hmr_fail(e, HMR_E_MODEL, "no model %.60s in %.150s: %s", name, dir,
+				way_to(name));
 	return HMR_OK;
 }
