@@ -44,6 +44,14 @@ find cmd lib tests tools bench examples man .ci -type f \
 [ ! -s "$T/blank" ]
 ok $? "no line ends in blanks" || notefile "$T/blank"
 
+# Messages are read in any locale. Comments are not messages.
+find cmd lib -type f \( -name '*.[ch]' -o -name '*.cu' \) -exec awk '
+	{ code = $0; sub(/\/\*.*/, "", code) }
+	code !~ /^[ \t]*\*/ && code ~ /"[^"]*[\200-\377]/ { print FILENAME ":" FNR ": " $0 }
+	' {} + >"$T/foreign"
+[ ! -s "$T/foreign" ]
+ok $? "strings of the programs are ASCII" || notefile "$T/foreign"
+
 for f in tests/*.t tools/*.sh .ci/run; do
 	[ -x "$f" ] || echo "$f"
 done >"$T/mode"

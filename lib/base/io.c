@@ -170,7 +170,7 @@ hmr_atomic_open(struct hmr_atomic *a, const char *path, struct hmr_err *e)
 	a->fd = -1;
 	if (n < 0 || (size_t)n >= sizeof(a->path)) {
 		errno = ENAMETOOLONG;
-		return hmr_fail(e, HMR_E_IO, "%.100s…", path);
+		return hmr_fail(e, HMR_E_IO, "%.100s...", path);
 	}
 	snprintf(a->tmp, sizeof(a->tmp), "%s.tmp.%ld", path, (long)getpid());
 	a->fd = open(a->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

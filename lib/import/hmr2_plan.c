@@ -397,6 +397,6 @@ hmr2_plan_make(struct hmr2_plan *p, const struct hmr_hmr2_import *o,
 	if (p->n_wrong)
 		return hmr_fail(e, HMR_E_MODEL,
 				"no HMR2.0 checkpoint, %u tensors do not fit: %s%s",
-				p->n_wrong, p->wrong, p->n_wrong > 3 ? ", …" : "");
+				p->n_wrong, p->wrong, p->n_wrong > 3 ? ", ..." : "");
 	return HMR_OK;
 }

@@ -71,7 +71,7 @@ read_line(struct hmr_mot *m, char *line, bool truth, struct hmr_err *e)
 
 	if (n < 6 || !whole(v[0], 1) || !whole(v[1], -1) || v[4] < 0 || v[5] < 0)
 		return hmr_fail(e, HMR_E_FORMAT,
-				"not frame,id,left,top,width,height[,conf,…]");
+				"not frame,id,left,top,width,height[,conf,...]");
 	r.frame = (uint32_t)v[0] - 1;
 	r.id = v[1] < 0 ? 0 : (uint32_t)v[1];
 	r.box[0] = (float)v[2];
