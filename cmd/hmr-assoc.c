@@ -309,6 +309,7 @@ own_option(struct ctx *c, int k, bool *stream)
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o, bool *stream)
 {
+	static const char letters[] = HMR_COMMON_SHORT HMR_FILTER_SHORT;
 	static const struct option longs[] = {
 		HMR_COMMON_LONG, HMR_FILTER_LONG,
 		{ "stream", no_argument, NULL, OPT_STREAM },
@@ -329,11 +330,10 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o, bool *
 	};
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT, longs,
-				NULL)) != -1)
+	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1)
 		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg) &&
 		    !own_option(c, k, stream))
-			hmr_bad_option(argv);
+			hmr_bad_option(argv, letters);
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	if (c->o.tracker.low > c->o.tracker.high)

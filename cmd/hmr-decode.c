@@ -163,16 +163,16 @@ set_option(struct decode *d, int c, const char *arg)
 static void
 parse(struct decode *d, int argc, char **argv)
 {
+	static const char letters[] = HMR_COMMON_SHORT "j:o:z:";
 	static const char *const from_stdin[] = { "-", NULL };
 	int c;
 
 	d->level = d->line.wanted = -1;
 	d->max_frame = HMR_FRAME_MAX_DEFAULT;
 	d->o.start_ns = d->o.end_ns = HMR_TIME_NONE;
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "j:o:z:", options,
-				NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c == '?')
-			hmr_bad_option(argv);
+			hmr_bad_option(argv, letters);
 		if (!hmr_common_opt(c, help))
 			set_option(d, c, optarg);
 	}

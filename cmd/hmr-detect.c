@@ -295,6 +295,7 @@ network_opt(struct ctx *c, int k, const char *arg)
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
+	static const char letters[] = HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT;
 	static const struct option longs[] = {
 		HMR_COMMON_LONG, HMR_FILTER_LONG, HMR_NET_LONG,
 		{ "score", required_argument, NULL, OPT_SCORE },
@@ -312,8 +313,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	bool score = false;
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT,
-				longs, NULL)) != -1) {
+	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if ((one = network_opt(c, k, optarg)))
 			network = one;
 		if ((one && k != 'm') || hmr_common_opt(k, help) ||
@@ -334,7 +334,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		case OPT_BOXES: c->boxes_path = optarg; break;
 		case OPT_REID: c->reid = optarg; break;
 		default:
-			hmr_bad_option(argv);
+			hmr_bad_option(argv, letters);
 		}
 	}
 	if (c->boxes_path && network)

@@ -205,6 +205,7 @@ parse_operands(int argc, char **argv, struct options *o)
 static void
 parse(int argc, char **argv, struct options *o)
 {
+	static const char letters[] = HMR_COMMON_SHORT "m:o:";
 	static const struct option longs[] = {
 		HMR_COMMON_LONG,
 		{ "output", required_argument, NULL, 'o' },
@@ -224,7 +225,7 @@ parse(int argc, char **argv, struct options *o)
 	static const char *const ways[3] = { "auto", "id", "box" };
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT "m:o:", longs, NULL)) != -1) {
+	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if (hmr_common_opt(k, help))
 			continue;
 		switch (k) {
@@ -241,7 +242,7 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_MATCH: o->match = (enum hmr_eval_match)one_of("--match", optarg, ways);
 			break;
 		case 'm': o->body = optarg; break;
-		default: hmr_bad_option(argv);
+		default: hmr_bad_option(argv, letters);
 		}
 	}
 	parse_operands(argc, argv, o);

@@ -119,6 +119,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 {
 	enum { ALL = 1, AXES, CRF, FIELDS, FRAMES, MAX_FRAME, NO_HISTORY,
 	       SURFACE };
+	static const char letters[] = HMR_COMMON_SHORT "f:j:m:o:";
 	static const struct option table[] = {
 		HMR_COMMON_LONG,
 		{ "format", required_argument, NULL, 'f' },
@@ -139,8 +140,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 	int c;
 
 	s->o.crf = 20;
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "f:j:m:o:", table,
-				NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		if (hmr_common_opt(c, help))
 			continue;
 		switch (c) {
@@ -168,7 +168,7 @@ parse(struct export *s, struct hmr_filter_options *fo, int argc, char **argv)
 			break;
 		case NO_HISTORY: fo->no_history = true; break;
 		case SURFACE: s->o.surface = surface_of(optarg); break;
-		default: hmr_bad_option(argv);
+		default: hmr_bad_option(argv, letters);
 		}
 	}
 	if (argc - optind > 1)

@@ -229,6 +229,7 @@ salvage(const char *in, const char *out, struct hmr_err *e)
 static void
 options(int argc, char **argv)
 {
+	static const char letters[] = HMR_COMMON_SHORT "o:";
 	static const struct option table[] = {
 		HMR_COMMON_LONG,
 		{ "output", required_argument, NULL, 'o' },
@@ -241,7 +242,7 @@ options(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "o:", table, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		if (hmr_common_opt(c, help))
 			continue;
 		switch (c) {
@@ -251,7 +252,7 @@ options(int argc, char **argv)
 		case 3: info.salvage = true; break;
 		case 4: info.verify = true; break;
 		case 5: info.max_frame = hmr_opt_frame("--max-frame", optarg); break;
-		default: hmr_bad_option(argv);
+		default: hmr_bad_option(argv, letters);
 		}
 	}
 	if (argc - optind > 1)

@@ -280,6 +280,7 @@ own_option(struct ctx *c, int k, const char *arg)
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
+	static const char letters[] = HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT "b:";
 	static const struct option longs[] = {
 		HMR_COMMON_LONG, HMR_FILTER_LONG, HMR_NET_LONG,
 		{ "body", required_argument, NULL, 'b' },
@@ -296,11 +297,10 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	};
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT HMR_NET_SHORT "b:",
-				longs, NULL)) != -1)
+	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1)
 		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg) &&
 		    !hmr_net_opt(&c->net, k, optarg) && !own_option(c, k, optarg))
-			hmr_bad_option(argv);
+			hmr_bad_option(argv, letters);
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;

@@ -85,6 +85,7 @@ parse_precision(const char *s)
 static void
 options(int argc, char **argv)
 {
+	static const char letters[] = HMR_COMMON_SHORT "o:d:j:";
 	static const struct option table[] = {
 		HMR_COMMON_LONG,
 		{ "output", required_argument, NULL, 'o' },
@@ -110,7 +111,7 @@ options(int argc, char **argv)
 	size_t n = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT "o:d:j:", table, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		if (hmr_common_opt(c, help))
 			continue;
 		switch (c) {
@@ -141,7 +142,7 @@ options(int argc, char **argv)
 			model_opt.hmr2.net.head_heads = hmr_opt_u32("--decoder-heads", optarg, 1,
 							      1024);
 			break;
-		default: hmr_bad_option(argv);
+		default: hmr_bad_option(argv, letters);
 		}
 		if (n + 1 < sizeof(model_opt.letters) && !strchr(model_opt.letters, c))
 			model_opt.letters[n++] = (char)c;

@@ -119,8 +119,9 @@ view_of(const char *s)
 	hmr_usage_die("--view: %s is not front, side, top or grid", s);
 }
 
-static void
-set(struct hmr_picture_options *o, int k, const char *arg, char **argv)
+/* One of this stage's own options; false: not one of them. */
+static bool
+own_option(struct hmr_picture_options *o, int k, const char *arg)
 {
 	switch (k) {
 	case 'm': o->body = arg; break;
@@ -137,14 +138,15 @@ set(struct hmr_picture_options *o, int k, const char *arg, char **argv)
 	case OPT_MAX_PEOPLE:
 		o->max_people = hmr_opt_u32("--max-people", arg, 1, HMR_PEOPLE_CAP - 1);
 		break;
-	default:
-		hmr_bad_option(argv);
+	default: return false;
 	}
+	return true;
 }
 
 static void
 parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 {
+	static const char letters[] = HMR_COMMON_SHORT HMR_FILTER_SHORT "m:j:";
 	static const struct option longs[] = {
 		HMR_COMMON_LONG, HMR_FILTER_LONG,
 		{ "model", required_argument, NULL, 'm' },
@@ -163,10 +165,10 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	};
 	int k;
 
-	while ((k = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT "m:j:",
-				longs, NULL)) != -1)
-		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg))
-			set(&c->o, k, optarg, argv);
+	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1)
+		if (!hmr_common_opt(k, help) && !hmr_filter_opt(o, k, optarg) &&
+		    !own_option(&c->o, k, optarg))
+			hmr_bad_option(argv, letters);
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;

@@ -196,16 +196,22 @@ hmr_usage_die(const char *fmt, ...)
 }
 
 void
-hmr_bad_option(char **argv)
+hmr_bad_option(char **argv, const char *letters)
 {
-	const char *arg = optind > 0 ? argv[optind - 1] : "", *next = argv[optind];
-	bool letter = optopt > 0 && optopt < 256;
+	const char *arg = argv[optind - 1], *next = argv[optind];
+	/* Else the value of a long option. A byte above 127 comes as it is signed. */
+	bool letter = optopt < 0 || (optopt >= ' ' && optopt < 256);
+	bool known = letter && optopt != ':' && strchr(letters, optopt);
 
+	if (letter && !known && optopt > ' ' && optopt < 127)
+		hmr_usage_die("option -%c is unknown", optopt);
 	/* getopt stays at a word of letters until its last one. */
-	if (letter && ((next && next[0] == '-' && strchr(next, optopt)) ||
-		       strncmp(arg, "--", 2) != 0))
-		hmr_usage_die("option -%c is unknown or lacks its value", optopt);
-	hmr_usage_die("option '%.100s' is unknown, ambiguous or %s", arg,
+	if (letter && !known)
+		hmr_usage_die("option '%.100s' is unknown", next && next[0] == '-' &&
+			      strchr(next, optopt) ? next : arg);
+	if (known && strncmp(arg, "--", 2) != 0)
+		hmr_usage_die("option -%c lacks its value", optopt);
+	hmr_usage_die("option '%.100s' %s", arg, !optopt ? "is unknown or ambiguous" :
 		      strchr(arg, '=') ? "takes no value" : "lacks its value");
 }
 

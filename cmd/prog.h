@@ -41,8 +41,9 @@ void hmr_die(int code, const char *fmt, ...)
 /* "prog: text", then the usage line; exit 2. */
 void hmr_usage_die(const char *fmt, ...)
 	HMR_PRINTF(1, 2) __attribute__((noreturn));
-/* For getopt's '?': names the option; exit 2. getopt itself stays silent. */
-void hmr_bad_option(char **argv) __attribute__((noreturn));
+/* For getopt's '?': names the option; exit 2. getopt itself stays silent. letters are
+ * those that it was given. */
+void hmr_bad_option(char **argv, const char *letters) __attribute__((noreturn));
 int hmr_exit_for(enum hmr_status st);	/* the only place that maps */
 const char *hmr_prog_name(void);
 

@@ -83,14 +83,22 @@ is "$(grep -o 'No space' err | wc -l)" 1 "is said once"
 
 # --- names --------------------------------------------------------------------
 run hmr-decode -q -o x.hmr -dash.mp4
-is "$got $(head -n 1 err)" "2 hmr-decode: option -d is unknown or lacks its value" \
+is "$got $(head -n 1 err)" "2 hmr-decode: option -d is unknown" \
 	"a name with a dash is the option it looks like"
 run hmr-decode --no-progress -dash.mp4
 like err 'option -d is unknown' "also after a long option"
 run hmr-decode --live=3 v.mp4
-like err "option '--live=3' is unknown, ambiguous or takes no value" "a value too many"
+like err "option '--live=3' takes no value" "a value too many"
+run hmr-decode --quiet=3 -q v.mp4
+like err "option '--quiet=3' takes no value" "also where its letter comes next"
+run hmr-decode -q -ö.mp4
+like err "option '-ö.mp4' is unknown" "a name with a dash and no letter"
+run hmr-info -v --nonsense v.hmr
+like err "option '--nonsense' is unknown or ambiguous" "a long one that is none"
+run hmr-decode v.mp4 -qo
+like err 'option -o lacks its value' "a letter without its value"
 run hmr-decode -q v.mp4 --output
-like err "option '--output' .* lacks its value" "a value too few"
+like err "option '--output' lacks its value" "a value too few"
 
 mkdir 'a b%c'
 cp v.mp4 'a b%c/ö.mp4'
