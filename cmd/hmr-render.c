@@ -172,8 +172,9 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
-	if (c->o.video)
-		hmr_check_same(c->o.video, o->out);
+	if (c->o.video && hmr_source_reads(&c->o.video, 1, &c->o.source, o->out))
+		hmr_die(HMR_EXIT_USAGE, "%s: is read as --source, so it cannot be the output",
+			o->out);
 	o->argv = argv;
 }
 

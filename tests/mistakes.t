@@ -63,6 +63,35 @@ same v.mp4 keep.mp4 "leaves it as it was"
 fails 2 "and where a URL names it" \
 	sh -c 'hmr-decode -q "file://$PWD/v.mp4" | hmr-export -f mp4 -o v.mp4'
 same v.mp4 keep.mp4 "leaves it as it was"
+for url in "file://$PWD/v.mp4" file:v.mp4; do
+	fails 2 "hmr-decode -o onto $url" hmr-decode -o v.mp4 "$url"
+	same v.mp4 keep.mp4 "leaves it as it was"
+	fails 2 "hmr-render -o onto --source $url" hmr-render --source "$url" -o v.mp4 own.jsonl
+	same v.mp4 keep.mp4 "leaves it as it was"
+done
+mkdir images
+ffmpeg -nostdin -v error -i v.mp4 -start_number 7 'images/a%02d.png'
+cp images/a08.png keep.png
+set -f
+for i in images images/*.png images/a%02d.png 'file:images/a07.png images/a08.png'; do
+	# shellcheck disable=SC2086 # the last is two operands
+	fails 2 "hmr-decode -o into $i" hmr-decode -o images/a08.png $i
+	same images/a08.png keep.png "leaves it as it was"
+done
+set +f
+for o in 'images/a%02d.png' './images/a%02d.png' "$PWD/images//a%02d.png"; do
+	fails 2 "hmr-export -f png -o $o of these images" \
+		sh -c 'hmr-decode -q images | hmr-export -f png -o "$1"' - "$o"
+	same images/a08.png keep.png "leaves them as they were"
+done
+fails 2 "or of one of them" \
+	sh -c 'hmr-decode -q images/a08.png | hmr-export -f png --frames 0 -o images/a08.png'
+same images/a08.png keep.png "leaves it as it was"
+expect 0 "other names beside them are free" \
+	sh -c 'hmr-decode -q images | hmr-export -f png -o images'
+is "$(echo images/0*)" "images/000000.png images/000001.png images/000002.png images/000003.png images/000004.png" \
+	"these"
+fails 2 "but not twice" sh -c 'hmr-decode -q images | hmr-export -f png -o images'
 cp v.hmr keep.hmr
 for c in "hmr-info --json" "hmr-export -f csv" "hmr-detect" "hmr-decode"; do
 	fails 2 "$c -o onto its standard input" sh -c "$c -o v.hmr <v.hmr"

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * png: a picture per frame, named by the frame's number: DIR/%06d.png, or the
- * names that a pattern of one's own gives. Each is whole or absent.
+ * names that a pattern of one's own gives. Each is whole or absent, and none is an
+ * image that the stream comes from.
  */
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/io.h"
 #include "export/formats.h"
 #include "media/sink.h"
+#include "media/source.h"
 
 struct png {
 	struct hmr_png *png;
@@ -43,6 +47,40 @@ open_files(void **out, const struct hmr_export_options *o, struct hmr_err *e)
 	return HMR_OK;
 }
 
+static const char *
+base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Could a picture get this file's place? */
+static bool
+in_the_way(void *ctx, const char *path)
+{
+	const char *name = base(path), *before = base(((struct png *)ctx)->names.part[0]);
+	size_t n = strlen(before);
+	char own[EXPORT_NAME];
+	uint64_t number = 0;
+
+	if (!strncmp(name, before, n) && isdigit((unsigned char)name[n]))
+		number = strtoull(name + n, NULL, 10);
+	export_names_make(&((struct png *)ctx)->names, (uint64_t[2]){ number, 0 }, own);
+	return hmr_source_reads(&path, 1, &(struct hmr_source_options){ 0 }, own);
+}
+
+static enum hmr_status
+head(void *ctx, struct hmr_head *h, struct hmr_err *e)
+{
+	const char *source = hmr_head_info(h)->source;
+
+	if (hmr_source_any(&source, 1, &(struct hmr_source_options){ 0 }, in_the_way, ctx))
+		return hmr_fail(e, HMR_E_USAGE, "%s: the images that the stream comes from "
+				"lie where the pictures would go", source);
+	return HMR_OK;
+}
+
 static enum hmr_status
 frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 {
@@ -69,5 +107,5 @@ frame(void *ctx, const struct hmr_frame *f, struct hmr_err *e)
 
 const struct hmr_export_format export_png = {
 	.name = "png", .about = "a picture per frame, named by its number",
-	.open = open_files, .frame = frame, .close = close_files,
+	.open = open_files, .head = head, .frame = frame, .close = close_files,
 };

@@ -144,6 +144,8 @@ file_url(struct media_where *w, const char *path, struct hmr_err *e)
 
 	if (av_strstart(path, "//localhost/", NULL))
 		path += strlen("//localhost");
+	else if (av_strstart(path, "///", NULL))
+		path += 2;
 	if (!strchr(path, '%') || !stat(path, &sb))
 		return found(w, MEDIA_FILE, "file:", path, e);
 	if (!(plain = strdup(path)))
