@@ -49,6 +49,27 @@ like err 'hmr-detect' "names the stage that finds people"
 ok $? "and writes no line"
 expect 2 "csv has no vertices" hmr-export -f csv --fields vertices tracks.jsonl
 
+# --- the unfinished table
+grep -v '"end"' tracks.jsonl >cut.jsonl
+head -n 1 tracks.jsonl >head.jsonl
+sed 's/"id":[0-9]*,//g' tracks.jsonl >anonymous.jsonl
+for f in csv mot; do
+	fails 1 "$f of no file" hmr-export -f $f -o x.$f nowhere.jsonl
+	is "$(echo x.*)" "x.*" "leaves nothing"
+	run hmr-export -f $f -o x.$f cut.jsonl
+	is "$got $(grep -c "x.$f.part" err)" "3 1" "$f of a part"
+	cp x.$f.part keep.part
+	fails 1 "$f again, of no file" hmr-export -f $f -o x.$f nowhere.jsonl
+	same x.$f.part keep.part "leaves that part"
+	expect 0 "$f of nobody" hmr-export -f $f --frames 4 -o x.$f tracks.jsonl
+	is "$(echo x.*) $(grep -c ^5 x.$f)" "x.$f 0" "has nothing of it"
+	rm x.$f
+done
+run hmr-export -f mot -o x.mot anonymous.jsonl
+is "$got $(wc -l <err) $(echo x.*)" "3 1 x.*" "one that fails before its first line leaves nothing"
+run hmr-export -f csv -o x.csv head.jsonl
+is "$got $(wc -l <err) $(echo x.*)" "3 1 x.*" "nor does one that has only a header"
+
 # --- jsonl
 expect 0 "jsonl from JSON Lines" hmr-export --no-history -f jsonl tracks.jsonl
 is "$(sed -n '2,$p' out | cksum)" "$(sed -n '2,$p' tracks.jsonl | grep -v '^$' | python3 -c '
@@ -85,7 +106,6 @@ if $py -c 'import numpy' 2>/dev/null; then
 else
 	skip "streams with bodies" "no numpy"
 fi
-sed 's/"id":[0-9]*,//g' tracks.jsonl >anonymous.jsonl
 fails 3 "mot without identities" hmr-export -f mot anonymous.jsonl
 like err 'hmr-assoc' "names the stage that gives them"
 fails 3 "mp4 of JSON Lines" hmr-export -f mp4 -o none.mp4 tracks.jsonl

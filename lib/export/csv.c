@@ -216,7 +216,7 @@ finish(void *ctx, struct hmr_err *e)
 static const char *
 partial(const void *ctx)
 {
-	return ((const struct csv *)ctx)->t.part;
+	return export_text_part(&((const struct csv *)ctx)->t);
 }
 
 const struct hmr_export_format export_csv = {

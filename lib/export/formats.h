@@ -19,6 +19,7 @@ struct export_text {
 	char *part;		/* heap */
 	char *buf;
 	size_t n, cap;
+	bool begun;		/* something was written, or nothing is all */
 	enum hmr_status st;	/* of a write in between */
 	struct hmr_err err;
 };
@@ -35,7 +36,9 @@ HMR_MUST_USE enum hmr_status
 export_text_flush(struct export_text *t, struct hmr_err *e);
 HMR_MUST_USE enum hmr_status	/* flush, close, rename */
 export_text_finish(struct export_text *t, struct hmr_err *e);
-void export_text_close(struct export_text *t);	/* FILE.part stays */
+/* FILE.part stays where it was begun: then export_text_part() names it, else NULL. */
+void export_text_close(struct export_text *t);
+const char *export_text_part(const struct export_text *t);
 
 /* From here on to fd, which it does not own, with the same buffer (made where
  * there is none); path names it in messages. Flush to be sure. */

@@ -123,7 +123,7 @@ finish(void *ctx, struct hmr_err *e)
 static const char *
 partial(const void *ctx)
 {
-	return ((const struct mot *)ctx)->t.part;
+	return export_text_part(&((const struct mot *)ctx)->t);
 }
 
 const struct hmr_export_format export_mot = {

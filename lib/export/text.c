@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -31,7 +32,7 @@ export_text_open(struct export_text *t, const char *path, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
 	snprintf(t->part, n, "%s.part", path);
 	t->path = path;
-	t->fd = open(t->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	t->fd = open(t->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	return t->fd < 0 ? hmr_fail(e, HMR_E_IO, "%s", t->part) : HMR_OK;
 }
 
@@ -48,11 +49,22 @@ export_text_to(struct export_text *t, int fd, const char *path, struct hmr_err *
 	return HMR_OK;
 }
 
+/* What an earlier run left stays until there is something to put in its place. */
+static void
+begin(struct export_text *t)
+{
+	if (t->part && !t->begun)
+		(void)!ftruncate(t->fd, 0);
+	t->begun = true;
+}
+
 static void
 put_out(struct export_text *t)
 {
-	if (!t->st && t->n)
+	if (!t->st && t->n) {
+		begin(t);
 		t->st = hmr_write_full(t->fd, t->buf, t->n, &t->err);
+	}
 	t->n = 0;
 }
 
@@ -101,9 +113,10 @@ export_text_finish(struct export_text *t, struct hmr_err *e)
 	enum hmr_status st = export_text_flush(t, e);
 	int fd = t->fd;
 
-	t->fd = -1;
 	if (st)
 		return st;
+	begin(t);
+	t->fd = -1;
 	if (close(fd))
 		return hmr_fail(e, HMR_E_IO, "%s", t->path ? t->part :
 				"standard output");
@@ -112,9 +125,20 @@ export_text_finish(struct export_text *t, struct hmr_err *e)
 	return HMR_OK;
 }
 
+const char *
+export_text_part(const struct export_text *t)
+{
+	return t->begun ? t->part : NULL;
+}
+
 void
 export_text_close(struct export_text *t)
 {
+	struct stat sb;
+
+	if (t->part && !t->begun && t->fd > 2 && !fstat(t->fd, &sb) &&
+	    S_ISREG(sb.st_mode) && !sb.st_size)
+		unlink(t->part);
 	if (t->fd > 2)
 		close(t->fd);
 	t->fd = -1;
