@@ -192,7 +192,9 @@ main(void)
 		cmocka_unit_test(test_no_int8),
 	};
 
-	if (access(oracle("tiny.ckpt"), R_OK))
+	if (access(oracle("tiny.ckpt"), R_OK)) {
+		puts("1..0 # SKIP no oracle/hmr2-tiny in $HMR_SHARED");
 		return 0;
+	}
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
