@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queues of the fake device. What is put on one waits until somebody waits for it, so
  * a buffer that is used too early or changed too soon shows; every second time that
- * somebody waits, the other queues are as far as their events let them, so one that
- * runs ahead shows too. A recording knows what each of its queues has waited for, so
+ * somebody waits, the other queues are as far as their events let them, and after an
+ * event its own queue too, so what runs ahead shows as well. A recording knows what each of its queues has waited for, so
  * that one that is not waited for when it ends fails it, as in CUDA. */
 #include <stdlib.h>
 #include <string.h>
@@ -136,12 +136,12 @@ run_one(struct hmr_queue *q)
 	run(&o);
 }
 
-/* All queues but q, up to where they wait for what is not done. */
+/* All queues but one, up to where they wait for what is not done. */
 static void
-run_ahead(const struct hmr_queue *q)
+run_ahead(const struct hmr_device *d, const struct hmr_queue *but)
 {
-	for (struct hmr_queue *o = q->d->queues; o; o = o->next)
-		while (o != q && o->ops.at < o->ops.n) {
+	for (struct hmr_queue *o = d->queues; o; o = o->next)
+		while (o != but && o->ops.at < o->ops.n) {
 			const struct op *op = &o->ops.op[o->ops.at];
 
 			if (op->kind == WAIT && op->v->done < op->ticket)
@@ -217,7 +217,7 @@ fake_sync(struct hmr_queue *q, struct hmr_err *e)
 	q->d->ahead = !q->d->ahead;
 	while (q->ops.at < q->ops.n) {
 		if (q->d->ahead)
-			run_ahead(q);
+			run_ahead(q->d, q);
 		run_one(q);
 	}
 	return HMR_OK;
@@ -350,6 +350,9 @@ fake_event_sync(struct hmr_event *v, struct hmr_err *e)
 		return st;
 	while (v->done < v->recorded)
 		run_one(v->q);
+	v->d->ahead = !v->d->ahead;
+	if (v->d->ahead)
+		run_ahead(v->d, NULL);
 	return HMR_OK;
 }
 
