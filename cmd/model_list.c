@@ -18,10 +18,10 @@ by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* One line of list and check: name, kind, bytes, SHA-256. Bodies are read whole,
- * as the stages do. */
+/* One line of list and check: name, kind, bytes, SHA-256. Checksums are compared;
+ * *summed: there was one. Bodies are read whole, as the stages do. */
 static enum hmr_status
-tell(const char *name, const char *path, struct hmr_err *e)
+tell(const char *name, const char *path, bool *summed, struct hmr_err *e)
 {
 	struct hmr_body *body = NULL;
 	struct hmr_model *m;
@@ -30,15 +30,22 @@ tell(const char *name, const char *path, struct hmr_err *e)
 
 	if (st)
 		return st;
-	if (!strcmp(hmr_model_kind(m), "body") && (st = hmr_body_open(&body, path, e))) {
-		hmr_model_close(m);
-		return st;
-	}
+	st = hmr_safetensors_verify(hmr_model_file(m), e);
+	*summed = st != HMR_EOF;
+	if (st == HMR_EOF)
+		st = HMR_OK;
+	else if (st)
+		hmr_fail_in(e, st, "%s", path);
+	if (!st && !strcmp(hmr_model_kind(m), "body"))
+		st = hmr_body_open(&body, path, e);
 	hmr_body_free(body);
-	hmr_safetensors_bytes(hmr_model_file(m), &n);
-	printf("%s\t%s\t%zu\t%s\n", name, hmr_model_kind(m), n, hmr_model_sha256(m));
+	if (!st) {
+		hmr_safetensors_bytes(hmr_model_file(m), &n);
+		printf("%s\t%s\t%zu\t%s\n", name, hmr_model_kind(m), n,
+		       hmr_model_sha256(m));
+	}
 	hmr_model_close(m);
-	return HMR_OK;
+	return st;
 }
 
 static enum hmr_status
@@ -73,6 +80,7 @@ model_list(int argc, char **argv, struct hmr_err *e)
 	char dir[4000], path[8192], **names = NULL;
 	struct hmr_err first = { .sys = 0 };
 	enum hmr_status st, worst = HMR_OK;
+	bool summed;
 	size_t n = 0;
 	DIR *d;
 
@@ -94,12 +102,12 @@ model_list(int argc, char **argv, struct hmr_err *e)
 	for (size_t i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
 		names[i][strlen(names[i]) - 12] = 0;
-		if (!st && (st = tell(names[i], path, &first))) {
+		if (!st && (st = tell(names[i], path, &summed, &first))) {
 			if (worst)
 				hmr_warn("%s", first.msg);
 			else
 				*e = first;
-			worst = worst ? worst : st;
+			worst = HMR_E_MODEL;
 			st = HMR_OK;
 		}
 		free(names[i]);
@@ -113,11 +121,16 @@ model_check(int argc, char **argv, struct hmr_err *e)
 {
 	char path[4096];
 	enum hmr_status st;
+	bool summed;
 
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; i < argc; i++) {
 		if ((st = hmr_model_path(argv[i], path, sizeof(path), e)) ||
-		    (st = tell(argv[i], path, e)))
+		    (st = tell(argv[i], path, &summed, e)))
 			return st;
+		if (!summed)
+			hmr_warn("%s: no checksum to compare; a new import writes one",
+				 path);
+	}
 	return HMR_OK;
 }
 

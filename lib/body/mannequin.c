@@ -219,7 +219,7 @@ put_points(struct file *f)
 static void
 put_meta(struct file *f)
 {
-	text(f, "{\"__metadata__\":{\"format\":\"hmr-body 1.3\",\"kind\":\"body\","
+	text(f, HMR_ST_BEGIN ",\"format\":\"hmr-body 1.3\",\"kind\":\"body\","
 	     "\"name\":\"mannequin\",\"licence\":\"Apache-2.0\",\"shapes\":\"");
 	for (int s = 0; s < HMR_BODY_SHAPES; s++) {
 		text(f, s ? " " : "");
@@ -253,6 +253,7 @@ encode(const struct man *m, size_t *n)
 		hmr_put64(out, f.text);
 		memcpy(out + 8, f.header, f.text);
 		memcpy(out + 8 + f.text, f.data, f.n);
+		hmr_st_stamp(out, *n);
 	}
 	free(f.data);
 	return out;

@@ -122,11 +122,12 @@ hmr_model_show(const struct hmr_model *m, const struct hmr_model_use *u,
 	static const char *const keys[] = { "meta", "provenance" };
 	const struct hmr_safetensors *s = hmr_model_file(m);
 	const struct hmr_graph *g = hmr_model_graph(m);
+	const char *sum = hmr_safetensors_sum(s);
 	struct hmr_dims *dims;
 	enum hmr_status st = HMR_OK;
 
-	fprintf(f, "name\t%s\nkind\t%s\nsha256\t%s\n", hmr_model_name(m),
-		hmr_model_kind(m), hmr_model_sha256(m));
+	fprintf(f, "name\t%s\nkind\t%s\nsha256\t%s\nxxh3\t%s\n", hmr_model_name(m),
+		hmr_model_kind(m), hmr_model_sha256(m), sum ? sum : "none");
 	for (int i = 0; i < 2; i++)
 		if (hmr_safetensors_meta(s, keys[i]))
 			fprintf(f, "%s\t%s\n", keys[i], hmr_safetensors_meta(s, keys[i]));

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model file: container, graph, shapes; then a small one is planned on ref and
- * run. Input that does not begin with a header size gets one, so that most
+ * A model file: container, checksum, graph, shapes; then a small one, whatever its
+ * checksum, is planned on ref and run. Input that does not begin with a header size gets
+ * one, so that most mutations reach the JSON.
+ */
+/*
+ * A model file: container, checksum, graph, shapes; then a small one is planned on ref
+ * and run, whatever the checksum. Input that does not begin with a header size gets one, so that most
  * mutations reach the JSON.
  */
 #include <stdlib.h>
@@ -66,6 +71,7 @@ parse(const uint8_t *p, size_t n)
 
 	if (hmr_safetensors_parse(&s, p, n, NULL))
 		return;
+	(void)!hmr_safetensors_verify(s, NULL);
 	text = hmr_safetensors_meta(s, "graph");
 	if (text && !hmr_graph_parse(&g, text, s, NULL)) {
 		d = calloc(g->n_values + 1, sizeof(*d));

@@ -2,7 +2,8 @@
 /*
  * Model files and plans: half floats, names, the arena, safetensors and graphs
  * that are broken in one way each. Seen failing: with the overlap check of
- * safetensors, the arena's lifetime test and the subnormal branch taken out.
+ * safetensors, the arena's lifetime test and the subnormal branch taken out, with a
+ * checksum of the data alone and one that is not written.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "import/names.h"
 #include "import/safetensors.h"
 #include "nn/arena.h"
@@ -183,6 +186,63 @@ test_prefixes(void **state)
 	assert_int_not_equal(hmr_safetensors_parse(&s, file, sizeof(file), NULL), 0);
 }
 
+/* A file written in parts is the packed one, and no bit of it flips unseen, but for
+ * those of the checksum's name. */
+static void
+test_checksum(void **state)
+{
+	const struct hmr_st_pair meta = { "format", "hmr-model 1" };
+	const char *data = "twelve bytes";
+	struct hmr_st_tensor t[] = {
+		{ "a", HMR_DTYPE_F32, { 1, { 2 } }, 8, data },
+		{ "b", HMR_DTYPE_U8, { 1, { 4 } }, 4, data + 8 } };
+	char path[] = "/tmp/hmr-test.XXXXXX", sum[17];
+	const size_t name = 8 + strlen("{\"__metadata__\":{\""), at = name + strlen("xxh3\":\"");
+	struct hmr_safetensors *s;
+	struct hmr_err e = { 0 };
+	uint8_t *file, *mem;
+	size_t n, n_mem;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(hmr_safetensors_write(path, &meta, 1, t, 2, &e), 0);
+	assert_int_equal(hmr_file_read(path, 4096, &file, &n, &e), 0);
+	unlink(path);
+	assert_int_equal(hmr_safetensors_pack(&mem, &n_mem, &meta, 1, t, 2, &e), 0);
+	assert_int_equal(n, n_mem);
+	assert_memory_equal(file, mem, n);
+	memset(mem + at, '0', 16);
+	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)XXH3_64bits(mem, n));
+	assert_memory_equal(file + at, sum, 16);
+	free(mem);
+	for (size_t i = 0; i <= 8 * n; i++) {	/* the last one flips nothing */
+		size_t k = i / 8;
+
+		if (k < n)
+			file[k] ^= (uint8_t)(1u << i % 8);
+		if (!hmr_safetensors_parse(&s, file, n, NULL)) {
+			enum hmr_status st = hmr_safetensors_verify(s, &e);
+			bool named = k < name || k >= name + 4;
+
+			if (st != (k == n ? HMR_OK : named ? HMR_E_FORMAT : HMR_EOF))
+				fail_msg("bit %zu of byte %zu: status %d", i % 8, k, st);
+			hmr_safetensors_close(s);
+		} else {
+			assert_true(k < n);
+		}
+		if (k < n)
+			file[k] ^= (uint8_t)(1u << i % 8);
+	}
+	free(file);
+	/* too short to hold the digits */
+	assert_int_equal(hmr_safetensors_parse(&s, "\34\0\0\0\0\0\0\0"
+			 "{\"__metadata__\":{\"xxh3\":\"\"}}", 36, &e), 0);
+	assert_int_equal(hmr_safetensors_verify(s, &e), HMR_E_FORMAT);
+	hmr_safetensors_close(s);
+}
+
 #define IN "\"inputs\":[{\"name\":\"x\",\"shape\":[1,4,4,3],\"free\":[1,0,0,0]}]"
 #define OUT "\"outputs\":[{\"name\":\"y\",\"value\":\"y\"}]"
 #define NODE(op, more) "{" IN "," OUT ",\"nodes\":[{\"op\":\"" op \
@@ -279,6 +339,7 @@ main(void)
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_safetensors),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_checksum),
 		cmocka_unit_test(test_graphs),
 		cmocka_unit_test(test_missing),
 	};
