@@ -92,6 +92,11 @@ expect 0 "other names beside them are free" \
 is "$(echo images/0*)" "images/000000.png images/000001.png images/000002.png images/000003.png images/000004.png" \
 	"these"
 fails 2 "but not twice" sh -c 'hmr-decode -q images | hmr-export -f png -o images'
+name=$(printf 'caf\351 \377.mp4')
+cp v.mp4 "$name"
+fails 2 "hmr-export -o onto a video whose name is no UTF-8" \
+	sh -c 'hmr-decode -q "$1" | hmr-export -o "$1"' - "$name"
+same "$name" keep.mp4 "leaves it as it was"
 cp v.hmr keep.hmr
 for c in "hmr-info --json" "hmr-export -f csv" "hmr-detect" "hmr-decode"; do
 	fails 2 "$c -o onto its standard input" sh -c "$c -o v.hmr <v.hmr"

@@ -9,12 +9,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "export/formats.h"
 #include "media/sink.h"
+#include "media/source.h"
 
 struct mp4 {
 	struct hmr_sink_options o;
@@ -69,16 +69,21 @@ start(struct mp4 *x, struct hmr_err *e)
 	return hmr_sink_open(&x->sink, &x->o, e);
 }
 
+static bool
+is_output(void *ctx, const char *path)
+{
+	return hmr_source_reads(&path, 1, &(struct hmr_source_options){ 0 },
+				((struct mp4 *)ctx)->o.name);
+}
+
 /* The first HEAD with a size makes the picture's. */
 static enum hmr_status
 head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
 	const struct hmr_head_info *i = hmr_head_info(h);
 	struct mp4 *x = ctx;
-	struct stat a, b;
 
-	if (!x->sink && x->o.fd < 0 && !stat(i->source, &a) && !stat(x->o.name, &b) &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino && S_ISREG(a.st_mode))
+	if (!x->sink && x->o.fd < 0 && export_source_any(h, is_output, x))
 		return hmr_fail(e, HMR_E_USAGE, "%s is the video that the images come from",
 				x->o.name);
 	x->tb_num = i->tb_num;

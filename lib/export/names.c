@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of numbered files, from patterns like "x/%06d.png"; see formats.h. */
+/* Names of numbered files, from patterns like "x/%06d.png", and of those that a stream
+ * comes from; see formats.h. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "export/formats.h"
+#include "media/source.h"
 
 /* "a%%b" to "a%b"; false where it is too long. */
 static bool
@@ -108,4 +111,37 @@ export_names_make(const struct export_names *x, const uint64_t number_of[2],
 	for (int i = 0; i < x->n && n < EXPORT_NAME; i++)
 		n += (size_t)snprintf(out + n, EXPORT_NAME - n, "%0*llu%s", x->digits[i],
 				      (unsigned long long)number_of[i], x->part[i + 1]);
+}
+
+/* HEAD has \xNN for bytes that are no UTF-8. */
+static void
+unescape(char *s)
+{
+	unsigned v;
+	char *to = s;
+
+	for (; *s; s++) {
+		bool byte = sscanf(s, "\\x%2x", &v) == 1 && v > 127;
+
+		*to++ = byte ? (char)v : *s;
+		s += byte ? 3 : 0;
+	}
+	*to = 0;
+}
+
+bool
+export_source_any(const struct hmr_head *h, bool (*is)(void *ctx, const char *path),
+		  void *ctx)
+{
+	static const struct hmr_source_options plain;
+	const char *shown = hmr_head_info(h)->source;
+	char *name = strdup(shown);
+	bool found = hmr_source_any(&shown, 1, &plain, is, ctx);
+
+	if (!found && name) {
+		unescape(name);
+		found = hmr_source_any((const char *const *)&name, 1, &plain, is, ctx);
+	}
+	free(name);
+	return found;
 }

@@ -73,11 +73,9 @@ in_the_way(void *ctx, const char *path)
 static enum hmr_status
 head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
-	const char *source = hmr_head_info(h)->source;
-
-	if (hmr_source_any(&source, 1, &(struct hmr_source_options){ 0 }, in_the_way, ctx))
+	if (export_source_any(h, in_the_way, ctx))
 		return hmr_fail(e, HMR_E_USAGE, "%s: the images that the stream comes from "
-				"lie where the pictures would go", source);
+				"lie where the pictures would go", hmr_head_info(h)->source);
 	return HMR_OK;
 }
 
