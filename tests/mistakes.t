@@ -21,6 +21,13 @@ like err 'an hmr stream already' "from a pipe"
 head -c 600 v.mp4 >cut.mp4
 fails 3 "a recording without its index" hmr-decode cut.mp4
 like err 'cut\.mp4: cut short: its index \(moov\) is missing' "is called cut short"
+ffmpeg -nostdin -v error -f lavfi -i sine=d=1 sound.wav
+fails 3 "a sound" hmr-decode sound.wav
+like err 'sound\.wav: holds no video' "is told"
+ffmpeg -nostdin -v error -i sound.wav -i v.mp4 -map 0 -map 1 -frames:v 1 -c:v png \
+    -disposition:v attached_pic song.mp3
+fails 3 "a sound with a cover" hmr-decode song.mp3
+like err 'song\.mp3: holds no video.*cover' "is no video of one frame"
 run hmr-decode v.mp4 keep.mp4
 is "$got $(grep -c 'videos go one at a time' err)" "3 2" "two videos at once"
 mkdir clips both

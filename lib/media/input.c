@@ -193,6 +193,9 @@ open_decoder(struct media_input *in, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_FORMAT, "%s: holds no video (%s)", shown,
 				in->fmt->iformat->name);
 	s = in->fmt->streams[r];
+	if (s->disposition & AV_DISPOSITION_ATTACHED_PIC)
+		return hmr_fail(e, HMR_E_FORMAT, "%s: holds no video (%s), only a picture of "
+				"its cover", shown, in->fmt->iformat->name);
 	for (unsigned i = 0; i < in->fmt->nb_streams; i++)
 		if ((int)i != r)
 			in->fmt->streams[i]->discard = AVDISCARD_ALL;
