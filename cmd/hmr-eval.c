@@ -296,8 +296,7 @@ main(int argc, char **argv)
 	st = o.bodies ? score_bodies(&b, &o, &e) : score(&s, &truth, &result, &o, &e);
 	if (st)
 		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));
-	if (!(out = fdopen(hmr_open_out(o.out), "w")))
-		hmr_die(HMR_EXIT_FAIL, "out of memory");
+	out = hmr_open_text(o.out);
 	if (o.bodies)
 		(o.json ? hmr_eval_print_json : hmr_eval_print_text)(out, &b, o.set,
 								      o.each);
@@ -305,8 +304,7 @@ main(int argc, char **argv)
 		hmr_eval_print_tracks(out, &s, o.iou, o.json);
 	else
 		hmr_eval_print_boxes(out, &s, o.iou, o.json);
-	if (ferror(out) || fclose(out))
-		hmr_die(HMR_EXIT_FAIL, "%s: cannot write", o.out ? o.out : "standard output");
+	hmr_close_text(out, o.out);
 	hmr_mot_release(&truth);
 	hmr_mot_release(&result);
 	return HMR_EXIT_OK;

@@ -269,7 +269,7 @@ main(int argc, char **argv)
 {
 	struct hmr_err e = { 0 };
 	enum hmr_status st;
-	int in, out;
+	int in;
 
 	hmr_prog_init(argc, argv, usage);
 	options(argc, argv);
@@ -277,13 +277,9 @@ main(int argc, char **argv)
 		st = salvage(info.in, info.out, &e);
 	} else {
 		in = hmr_open_in(info.in);
-		out = hmr_open_out(info.out);
-		if (!(info.f = fdopen(out, "w")))
-			hmr_die(HMR_EXIT_FAIL, "out of memory");
+		info.f = hmr_open_text(info.out);
 		st = report(in, info.in ? info.in : "standard input", &e);
-		if (ferror(info.f) | fclose(info.f))
-			hmr_die(HMR_EXIT_FAIL, "%s: write failed",
-				info.out ? info.out : "standard output");
+		hmr_close_text(info.f, info.out);
 	}
 	if (st)
 		hmr_die(hmr_exit_for(st), "%s", hmr_err_text(&e, st));

@@ -10,7 +10,6 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -367,12 +366,38 @@ hmr_check_same(const char *in, const char *out)
 		hmr_die(HMR_EXIT_USAGE, "%s: input and output are the same file", out);
 }
 
+static void __attribute__((noreturn))
+die_out(const char *path, int sys)
+{
+	hmr_die(HMR_EXIT_FAIL, "%s: %s", path && strcmp(path, "-") ? path : "standard output",
+		sys ? strerror(sys) : "write failed");
+}
+
 void
 hmr_close_out(int fd, const char *path)
 {
 	if (close(fd))
-		hmr_die(HMR_EXIT_FAIL, "%s: %s", path ? path : "standard output",
-			strerror(errno));
+		die_out(path, errno);
+}
+
+FILE *
+hmr_open_text(const char *path)
+{
+	FILE *f = fdopen(hmr_open_out(path), "w");
+
+	if (!f)		/* EINVAL: a closed standard output, see open_std() */
+		die_out(path, errno == EINVAL ? EBADF : errno);
+	return f;
+}
+
+void
+hmr_close_text(FILE *f, const char *path)
+{
+	bool failed = ferror(f);
+
+	errno = 0;
+	if (fclose(f) || failed)
+		die_out(path, errno);
 }
 
 long

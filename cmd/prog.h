@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/status.h"
 
@@ -71,6 +72,8 @@ bool hmr_common_opt(int c, const char *help);
 int hmr_open_in(const char *path);
 int hmr_open_out(const char *path);
 void hmr_close_out(int fd, const char *path);	/* checked; exits 1 */
+FILE *hmr_open_text(const char *path);		/* the same, for lines */
+void hmr_close_text(FILE *f, const char *path);
 /* Exits 2 where out is the file in: opening it would cut what is to be read. NULL and
  * "-" are standard input and output; the shell may have opened the file as input. */
 void hmr_check_same(const char *in, const char *out);

@@ -207,7 +207,10 @@ fails 3 "a result that failed" hmr-eval --truth "$T/gt.txt" tracks "$T/failed.js
 : >"$T/empty"
 fails 3 "an empty result" hmr-eval --truth "$T/gt.txt" tracks "$T/empty"
 expect 0 "an empty ground truth" hmr-eval --truth "$T/empty" tracks "$T/r.jsonl"
-if [ -w /dev/full ]; then
-	fails 1 "disk full" hmr-eval -o /dev/full --truth "$T/gt.txt" tracks "$T/r.jsonl"
-fi
+for o in '-o /dev/full' '>/dev/full'; do
+	fails 1 "$o" sh -c "hmr-eval tracks --truth \"\$1\" \"\$1\" $o" - "$T/gt.txt"
+	like "$T/err" 'No space left' "is told"
+done
+fails 1 "closed stdout" sh -c 'hmr-eval tracks --truth "$1" "$1" >&-' - "$T/gt.txt"
+like "$T/err" 'standard output: Bad file descriptor' "is told"
 finish

@@ -239,6 +239,7 @@ same tracks.jsonl keep.jsonl "and nothing was lost"
 fails 1 "a folder that is not there" hmr-export -f csv -o no/such/x.csv tracks.jsonl
 for f in csv mot jsonl; do
 	fails 1 "$f: a full disk" sh -c "hmr-export -f $f tracks.jsonl >/dev/full"
+	is "$(grep -o 'No space' err | wc -l)" 1 "is said once"
 	fails 1 "$f: closed stdout" sh -c "hmr-export -f $f tracks.jsonl >&-"
 done
 fails 1 "mp4: a full disk" sh -c "hmr-export -f mp4 vfr.hmr >/dev/full"
