@@ -18,6 +18,16 @@ fails 3 "a stream given to hmr-decode" hmr-decode v.hmr
 like err 'v\.hmr: an hmr stream already' "is known as one"
 fails 3 "so it is" sh -c 'hmr-decode <v.hmr'
 like err 'an hmr stream already' "from a pipe"
+echo '{"type":"header","tracks":"1.0"}' >tracks.jsonl
+fails 3 "results given to hmr-decode" hmr-decode tracks.jsonl
+like err 'tracks\.jsonl: JSON Lines .*hmr-render, hmr-export and hmr-info' "are known as such"
+fails 3 "so they are" sh -c 'hmr-decode <tracks.jsonl'
+like err 'JSON Lines' "from a pipe"
+for i in mp4 avi mkv ts; do
+	echo '<html><body>404 Not Found</body></html>' >page.$i
+	fails 3 "a page saved as .$i" hmr-decode page.$i
+	like err 'no video or image' "is called none"
+done
 head -c 600 v.mp4 >cut.mp4
 fails 3 "a recording without its index" hmr-decode cut.mp4
 like err 'cut\.mp4: cut short: its index \(moov\) is missing' "is called cut short"

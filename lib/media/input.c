@@ -19,6 +19,8 @@
 
 #define ODD_MAX 256		/* failures in a row that end reading */
 
+static const char unknown[] = "%s: no video or image that FFmpeg knows";
+
 static int
 on_interrupt(void *ctx)
 {
@@ -60,13 +62,23 @@ is_still_format(const AVInputFormat *f)
 	       av_match_name("avif", f->name);
 }
 
-static bool
-is_stream(AVIOContext *io)
+/* What is ours already, and who reads it. NULL: not ours. */
+static const char *
+is_ours(AVIOContext *io)
 {
-	uint8_t b[sizeof(hmr_record_magic)];
+	static const char lines[] = "{\"type\":\"header\"";
+	uint8_t b[sizeof(lines) - 1];
+	int n = avio_read(io, b, sizeof(b));
 
-	return avio_read(io, b, sizeof(b)) == sizeof(b) &&
-	       !memcmp(b, hmr_record_magic, sizeof(b));
+	if (n > 0)
+		avio_seek(io, -n, SEEK_CUR);
+	if (n >= (int)sizeof(hmr_record_magic) &&
+	    !memcmp(b, hmr_record_magic, sizeof(hmr_record_magic)))
+		return "an hmr stream already: the next stage reads it";
+	if (n == sizeof(b) && !memcmp(b, lines, sizeof(b)))
+		return "JSON Lines of people already: hmr-render, hmr-export and hmr-info "
+			"read them";
+	return NULL;
 }
 
 /* Which demuxer: the one asked for, or what the content says; never, unasked,
@@ -75,7 +87,7 @@ static enum hmr_status
 choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e)
 {
 	const char *shown = in->where->shown;
-	const char *want = in->still ? NULL : in->where->format;
+	const char *want = in->still ? NULL : in->where->format, *ours;
 	AVProbeData by_name = { .filename = in->where->url };
 	int r, score = 0;
 
@@ -86,6 +98,8 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 		return hmr_fail(e, HMR_E_VERSION, "%s: FFmpeg has no input format '%.60s'",
 				shown, want);
 	if (!*f && in->io) {
+		if ((ours = is_ours(in->io)))
+			return hmr_fail(e, HMR_E_FORMAT, "%s: %s", shown, ours);
 		r = av_probe_input_buffer2(in->io, f, in->where->url,
 					   in->fmt, 0, 0);
 		if (r < 0 && r != AVERROR_INVALIDDATA)
@@ -102,9 +116,8 @@ choose_format(struct media_input *in, const AVInputFormat **f, struct hmr_err *e
 				*f = NULL;
 		}
 		if (!*f)
-			return hmr_fail(e, HMR_E_FORMAT, is_stream(in->io) ?
-					"%s: an hmr stream already: the next stage reads it" :
-					"%s: no video or image that FFmpeg knows", shown);
+			return hmr_fail(e, HMR_E_FORMAT, unknown, shown);
+		in->named = r <= 1;
 	}
 	if (*f && in->still && !is_still_format(*f))
 		return hmr_fail(e, HMR_E_FORMAT, "%s: a video (%s), not an image: videos "
@@ -156,8 +169,10 @@ open_container(struct media_input *in, struct hmr_err *e)
 		in->fmt->pb = in->io;
 	/* On failure FFmpeg frees fmt. */
 	r = avformat_open_input(&in->fmt, in->where->url, f, &d);
+	if (r < 0 && in->named && !media_stopped(in->log))
+		st = hmr_fail(e, HMR_E_FORMAT, unknown, shown);
 	/* Some demuxers call their own surprise at an early end EIO. */
-	if (r == AVERROR_EOF || (r == AVERROR(EIO) && in->io && !in->io->error))
+	else if (r == AVERROR_EOF || (r == AVERROR(EIO) && in->io && !in->io->error))
 		st = hmr_fail(e, HMR_E_TRUNCATED, "%s: truncated: ends before the first "
 			      "frame", shown);
 	else if (r < 0)
@@ -251,6 +266,7 @@ media_input_close(struct media_input *in)
 	in->draining = in->cut = in->no_pts = false;
 	in->have_packet = in->have_frame = false;
 	in->bytes = in->number = 0;
+	in->named = false;
 	in->odd = in->n_pending = 0;
 	in->tail = HMR_OK;
 	in->last_duration = 0;

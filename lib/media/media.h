@@ -92,6 +92,7 @@ struct media_input {
 
 	uint64_t bytes;		/* read from stdin so far */
 	bool draining, cut, no_pts;
+	bool named;		/* the format is a guess from the name alone */
 	bool have_packet, have_frame;	/* pkt, held: not yet used */
 	struct media_decoded held;
 	int odd;		/* reads or decodings that failed in a row */
