@@ -4,9 +4,12 @@
  * are lib/export's; this chooses frames, and keeps the order of ends: what was
  * finished stays, a table gets its name only when its input was complete.
  */
+#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "export/export.h"
@@ -184,8 +187,11 @@ static const struct hmr_export_format *
 by_ending(const char *path)
 {
 	const char *dot = path ? strrchr(path, '.') : NULL;
+	char name[8] = "";
 
-	return dot ? hmr_export_find(dot + 1) : NULL;
+	for (int i = 0; dot && i < 7 && dot[i + 1]; i++)
+		name[i] = (char)tolower((unsigned char)dot[i + 1]);
+	return hmr_export_find(name);
 }
 
 /* What can be said before anything is read or opened. */
@@ -193,6 +199,7 @@ static void
 check(struct export *s, const struct hmr_filter_options *fo)
 {
 	bool to_stdout = !s->o.path || !strcmp(s->o.path, "-");
+	struct stat sb;
 
 	if (!s->format && !(s->format = by_ending(s->o.path)))
 		hmr_usage_die("-f says which format: jsonl, csv, mot, mp4, obj, ply or png");
@@ -204,6 +211,11 @@ check(struct export *s, const struct hmr_filter_options *fo)
 		hmr_usage_die("--fields and --all are for jsonl and csv");
 	if ((s->o.axes || s->o.body || s->o.surface) && !s->format->meshes)
 		hmr_usage_die("--axes, --surface and -m are for obj and ply");
+	if (!to_stdout && !*s->o.path)
+		hmr_usage_die("-o: an empty name");
+	/* What goes to standard output is one file, and a table is named only in the end. */
+	if (!to_stdout && s->format->to_stdout && !stat(s->o.path, &sb) && S_ISDIR(sb.st_mode))
+		hmr_die(HMR_EXIT_FAIL, "%s: %s", s->o.path, strerror(EISDIR));
 	hmr_check_same(fo->in, s->o.path);
 	if ((!fo->in || !strcmp(fo->in, "-")) && isatty(0))
 		hmr_usage_die("standard input is a terminal; give a file or a pipe");

@@ -187,6 +187,18 @@ is "$(head -c 8 new.mp4 | tail -c 4)" ftyp "mp4"
 expect 0 "-f goes before it" hmr-export -f csv -o x.mot own.jsonl
 is "$(cut -d, -f1 x.mot | head -n 1)" frame "csv"
 expect 2 "a name that says nothing" hmr-export -o results v.hmr
+expect 0 "in capitals" hmr-export -o NEW.MP4 v.hmr
+same NEW.MP4 new.mp4 "too"
+expect 0 "a picture in capitals" hmr-export --frames 2 -o 2.PNG v.hmr
+is "$(head -c 4 2.PNG | tail -c 3)" PNG "is one file"
+for f in png obj csv; do
+	expect 2 "$f into an empty name" hmr-export -f $f -o "" v.hmr
+done
+for f in csv mot jsonl mp4; do
+	fails 1 "$f onto a folder" hmr-export -f $f -o clips v.hmr
+	like err 'hmr-export: clips: Is a directory' "is told before anything is read"
+done
+is "$(echo clips*)" clips "nothing lies beside it"
 expect 0 "frames that are not there" hmr-export -f csv --frames 7 own.jsonl
 like err 'none of the input.s frames' "are told of"
 expect 0 "people too briefly seen for an identity" hmr-assoc own.jsonl

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "export/formats.h"
@@ -76,7 +77,7 @@ export_names_set(struct export_names *x, const struct hmr_export_options *o,
 
 	if ((st = export_names_split(x, o->path, max, e)))
 		return st;
-	if (!x->n && (n < k || strcmp(o->path + n - k, ending))) {
+	if (!x->n && (n < k || strcasecmp(o->path + n - k, ending))) {
 		n = strlen(x->part[0]);
 		while (n > 1 && x->part[0][n - 1] == '/')
 			x->part[0][--n] = 0;
