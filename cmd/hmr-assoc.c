@@ -381,7 +381,11 @@ main(int argc, char **argv)
 			 " of them named, %" PRIu64 " filled in, %" PRIu64 " left out, %"
 			 PRIu64 " cuts", s->ids, s->people, s->named, s->filled,
 			 s->left_out, s->shots);
-		if (!code && s->people && !s->ids && !c.lines_o.all)
+		if (!code && s->people && !s->ids && !c.lines_o.all && c.o.tracker.given)
+			hmr_warn("no identities for %" PRIu64 " people: --given-ids keeps those "
+				 "that hmr-detect --boxes took in, and its lines had no ids",
+				 s->people);
+		else if (!code && s->people && !s->ids && !c.lines_o.all)
 			hmr_warn("no identities for %" PRIu64 " people: one takes %u frames "
 				 "(--min-hits); --all lists people without", s->people,
 				 c.o.tracker.min_hits);

@@ -64,7 +64,7 @@ struct ctx {
 	uint8_t *section;		/* PEOP of so many */
 	const char *reid;		/* name of a network, NULL: none */
 	struct hmr_looks *looks;
-	uint64_t found, over;
+	uint64_t frames, found, over;
 };
 
 static void
@@ -229,6 +229,7 @@ on_frame(void *ctx, const struct hmr_frame *f, struct hmr_filter *out,
 		hmr_warn("frame %" PRIu64 ": %u people more than --max-people %u, "
 			 "the weakest are left out", f->number, over,
 			 c->o.max_people);
+	c->frames++;
 	c->found += n;
 	c->over += over;
 	/* What an earlier run said of people that are now replaced. */
@@ -407,6 +408,10 @@ main(int argc, char **argv)
 	st = load(&c, &e);
 	code = st ? hmr_filter_fail(&ops, &c, &o, st, &e) :
 		    hmr_filter_run(&ops, &c, &o);
+	if (!code && c.boxes && c.frames && !c.found)
+		hmr_warn("%s: no box lies in one of the %" PRIu64 " frames; they count from the "
+			 "video's first, lines of MOTChallenge from 1 and of CSV from 0",
+			 c.boxes_path, c.frames);
 	hmr_info(1, "%" PRIu64 " people, %" PRIu64 " left out", c.found, c.over);
 	hmr_detector_free(c.detector);
 	hmr_model_close(c.model);

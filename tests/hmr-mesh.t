@@ -30,6 +30,9 @@ fi
 fails 1 "a model of the wrong kind" hmr-mesh -m nanodet "$T/small.hmr"
 like "$T/err" 'pose network' "it says what is needed"
 fails 1 "no such body" hmr-mesh -m lite -b "$T/none/body" "$T/small.hmr"
+printf '\200\2}q\1.SMPL' >"$T/SMPL.pkl"
+fails 1 "a body as it is handed out" hmr-mesh -m lite -b "$T/SMPL.pkl" "$T/small.hmr"
+like "$T/err" 'SMPL.pkl: not a safetensors file.*hmr-model import' "it says what takes it"
 
 # --- wrong order ----------------------------------------------------------------
 fails 3 "a stream without people" hmr-mesh -m lite "$T/small.hmr"

@@ -5,7 +5,7 @@
 # is the input, a name that looks like an option, a URL of a file manager, a recording
 # that was cut short. Each gets one line that says what to do, and nothing is lost.
 . "${0%/*}/lib.sh"
-need hmr-decode hmr-detect hmr-info hmr-assoc hmr-export hmr-render hmr-model ffmpeg
+need hmr-decode hmr-detect hmr-mesh hmr-info hmr-assoc hmr-export hmr-render hmr-model ffmpeg
 video "$T/v.mp4" 5
 cd "$T" || exit 1
 hmr-decode -q -o v.hmr v.mp4
@@ -205,4 +205,22 @@ expect 0 "people too briefly seen for an identity" hmr-assoc own.jsonl
 like err 'no identities for 1 people.*--min-hits.*--all' "are told of"
 expect 0 "nobody" hmr-assoc --all own.jsonl
 is "$(cat err)" "" "with --all they are listed"
+run hmr-assoc --given-ids own.jsonl
+like err 'no identities for 1 people: .*--boxes.* ids' "with --given-ids it is the boxes that have none"
+echo '1,7,9999,10,50,90,1,-1,-1,-1' >far.txt
+for b in far.txt empty.txt; do
+	touch $b
+	expect 0 "boxes of other places: $b" hmr-detect --boxes $b -o x.hmr v.hmr
+	like err "$b: no box .* 5 frames" "are told of"
+done
+hmr-decode -q --start 99 v.mp4 >none.hmr
+expect 0 "boxes of no frames" hmr-detect --boxes boxes.txt -o x.hmr none.hmr
+is "$(cat err)" "" "are not"
+
+# --- others' models -------------------------------------------------------------------
+printf 'PK\3\4a checkpoint' >epoch.ckpt
+for c in hmr-detect hmr-mesh; do
+	fails 1 "$c -m of a checkpoint" $c -m epoch.ckpt v.hmr
+	like err 'epoch.ckpt: not a safetensors file.*hmr-model import' "says what takes it"
+done
 finish

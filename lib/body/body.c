@@ -368,7 +368,7 @@ hmr_body_open(struct hmr_body **out, const char *name, struct hmr_err *e)
 		return hmr_fail(e, HMR_E_NOMEM, "%s", path);
 	if ((st = hmr_safetensors_open(&b->file, path, e))) {
 		hmr_body_free(b);
-		return st;
+		return hmr_model_refused(st, path, e);
 	}
 	if ((st = read_body(b, e))) {
 		hmr_body_free(b);

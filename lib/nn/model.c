@@ -76,12 +76,26 @@ open_model(struct hmr_model *m, const char *path, size_t n, struct hmr_err *e)
 
 	if ((st = m->bytes ? hmr_safetensors_parse(&m->file, m->bytes, n, e) :
 			     hmr_safetensors_open(&m->file, path, e)))
-		return st;
+		return hmr_model_refused(st, path, e);
 	if ((st = read_model(m, e)))
 		return hmr_fail_in(e, st, "%s", path);
 	p = hmr_safetensors_bytes(m->file, &n);
 	hmr_sha256_hex(p, n, m->sha256);
 	return HMR_OK;
+}
+
+enum hmr_status
+hmr_model_refused(enum hmr_status st, const char *path, struct hmr_err *e)
+{
+	const char *dot = strrchr(path, '.');
+	size_t n = e ? strlen(e->msg) : 0;
+
+	if (st == HMR_E_IO || st == HMR_E_NOMEM)
+		return st;
+	if (e && (!dot || strcmp(dot, ".safetensors")))
+		snprintf(e->msg + n, sizeof(e->msg) - n,
+			 "; `hmr-model import` takes models of others");
+	return HMR_E_MODEL;
 }
 
 enum hmr_status

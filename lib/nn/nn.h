@@ -45,6 +45,11 @@ const char *hmr_model_sha256(const struct hmr_model *m);	/* of the file, hex */
 const char *hmr_model_meta(const struct hmr_model *m, const char *key);
 double hmr_model_meta_f64(const struct hmr_model *m, const char *key, double fallback);
 
+/* The failure st to open path, of which e tells, as one of a model, HMR_E_MODEL but
+ * for HMR_E_IO and HMR_E_NOMEM; others' files are told of hmr-model import. */
+HMR_MUST_USE enum hmr_status
+hmr_model_refused(enum hmr_status st, const char *path, struct hmr_err *e);
+
 /* Name or path to path: a name is looked up in $HMR_MODELS, else
  * $XDG_DATA_HOME/hmr/models, else ~/.local/share/hmr/models, as NAME.safetensors.
  * A string with a slash or an existing file is taken as it is. HMR_E_MODEL names
