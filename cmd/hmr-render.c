@@ -174,7 +174,7 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	o->in = optind < argc ? argv[optind] : NULL;
 	if (c->o.video && hmr_source_reads(&c->o.video, 1, &c->o.source, o->out))
 		hmr_die(HMR_EXIT_USAGE, "%s: is read as --source, so it cannot be the output",
-			o->out);
+			c->o.video);
 	o->argv = argv;
 }
 

@@ -51,6 +51,7 @@ hmr_prog_init(int argc, char **argv, const char *usage)
 	open_std(1, O_RDONLY);
 	open_std(2, O_RDWR);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN);	/* the write says so */
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -357,13 +358,14 @@ hmr_open_out(const char *path)
 void
 hmr_check_same(const char *in, const char *out)
 {
-	bool from_stdin = !in || !strcmp(in, "-");
+	bool from_stdin = !in || !strcmp(in, "-"), to_stdout = !out || !strcmp(out, "-");
 	struct stat a, b;
 
-	if (out && strcmp(out, "-") && !(from_stdin ? fstat(0, &a) : stat(in, &a)) &&
-	    !stat(out, &b) && S_ISREG(b.st_mode) && a.st_dev == b.st_dev &&
-	    a.st_ino == b.st_ino)
-		hmr_die(HMR_EXIT_USAGE, "%s: input and output are the same file", out);
+	if (!(from_stdin ? fstat(0, &a) : stat(in, &a)) &&
+	    !(to_stdout ? fstat(1, &b) : stat(out, &b)) && S_ISREG(b.st_mode) &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		hmr_die(HMR_EXIT_USAGE, "%s: input and output are the same file",
+			!to_stdout ? out : from_stdin ? "standard input" : in);
 }
 
 static void __attribute__((noreturn))

@@ -74,8 +74,9 @@ int hmr_open_out(const char *path);
 void hmr_close_out(int fd, const char *path);	/* checked; exits 1 */
 FILE *hmr_open_text(const char *path);		/* the same, for lines */
 void hmr_close_text(FILE *f, const char *path);
-/* Exits 2 where out is the file in: opening it would cut what is to be read. NULL and
- * "-" are standard input and output; the shell may have opened the file as input. */
+/* Exits 2 where out is the file in: opening it would cut what is to be read, and what
+ * is appended to it would be read without end. NULL and "-" are standard input and
+ * output, which the shell may have opened. */
 void hmr_check_same(const char *in, const char *out);
 
 /* Peak resident memory of this process in KiB. */

@@ -119,6 +119,17 @@ for c in "hmr-info --json" "hmr-export -f csv" "hmr-detect" "hmr-decode"; do
 	fails 2 "$c -o onto its standard input" sh -c "$c -o v.hmr <v.hmr"
 	same v.hmr keep.hmr "leaves it as it was"
 done
+# A stage that reads what it writes would never end.
+for c in "hmr-info" "hmr-export -f jsonl" "hmr-detect" "hmr-assoc --stream"; do
+	fails 2 "$c v.hmr >>v.hmr" sh -c "ulimit -f 2000; $c v.hmr 3>>v.hmr >&3"
+	same v.hmr keep.hmr "leaves it as it was"
+	fails 2 "$c <v.hmr >>v.hmr" sh -c "ulimit -f 2000; $c <v.hmr 3>>v.hmr >&3"
+	same v.hmr keep.hmr "leaves it as it was"
+done
+for v in v.mp4 file:v.mp4; do
+	fails 2 "hmr-decode $v >>v.mp4" sh -c 'hmr-decode "$1" >>v.mp4' - $v
+	same v.mp4 keep.mp4 "leaves it as it was"
+done
 echo '1,1,10,10,50,90,1,-1,-1,-1' >boxes.txt
 cp boxes.txt keep.txt
 fails 2 "hmr-detect -o onto --boxes" hmr-detect --boxes boxes.txt -o boxes.txt v.hmr
@@ -129,6 +140,11 @@ same old.mp4 keep.mp4 "leaves an older video as it was"
 fails 3 "and where there is none" hmr-export -f mp4 -o new.mp4 own.jsonl
 [ ! -e new.mp4 ]
 ok $? "leaves none"
+for c in "hmr-decode -z 0 -o large v.mp4" "hmr-export --frames 0 -o large.png v.hmr" \
+	"hmr-export -o large.mp4 v.hmr"; do
+	fails 1 "a limit on files: $c" sh -c "ulimit -f 1; $c"
+	like err 'File too large' "is told"
+done
 fails 1 "a full disk" hmr-export -f mp4 -o /dev/full v.hmr
 is "$(grep -o 'No space' err | wc -l)" 1 "is said once"
 

@@ -96,6 +96,6 @@ hmr_source_reads(const char *const *names, uint32_t n,
 {
 	struct stat sb;
 
-	return file && strcmp(file, "-") && !stat(file, &sb) && S_ISREG(sb.st_mode) &&
-	       hmr_source_any(names, n, o, same, &sb);
+	return !stat(!file || !strcmp(file, "-") ? "/dev/stdout" : file, &sb) &&
+	       S_ISREG(sb.st_mode) && hmr_source_any(names, n, o, same, &sb);
 }

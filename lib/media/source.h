@@ -104,7 +104,8 @@ hmr_source_next(struct hmr_source *s, const struct hmr_source_frame **out,
 bool hmr_source_any(const char *const *names, uint32_t n,
 		    const struct hmr_source_options *o,
 		    bool (*is)(void *ctx, const char *path), void *ctx);
-/* Is this file (NULL and "-": none) one of them? Then it must not be the output. */
+/* Is this file (NULL and "-": standard output) one of them? Then it must not be the
+ * output. */
 bool hmr_source_reads(const char *const *names, uint32_t n,
 		      const struct hmr_source_options *o, const char *file);
 
