@@ -197,6 +197,38 @@ is "$(sed -n 's/^  source  *//p' out)" "two?lines?[2J.mp4" "what moves the curso
 run sh -c 'hmr-decode -q nowhere.mp4 | hmr-info'
 is "$(grep -c 'not known' out)" 2 "a header that failed has no size and no rate"
 
+# --- results for what is no plain file ----------------------------------------
+# Seen failing: with the rename over the name itself, which put a file in /dev/null's place.
+cat >write.sh <<'EOF'
+case $2 in
+model) hmr-model -q import mannequin -o "$1" ;;
+jsonl) hmr-export -q --no-history -f jsonl -o "$1" own.jsonl ;;
+*) hmr-export -q -f "$2" -o "$1" own.jsonl ;;
+esac
+EOF
+for f in csv jsonl model; do
+	sh write.sh plain.$f $f
+	echo old >behind.$f
+	ln -s behind.$f link.$f
+	expect 0 "$f through a link" sh write.sh link.$f $f
+	[ -L link.$f ] && cmp -s behind.$f plain.$f
+	ok $? "the link stays, the file behind it is new"
+	mkfifo pipe.$f
+	cat pipe.$f >got.$f &
+	expect 0 "$f into a pipe that has a name" sh write.sh pipe.$f $f
+	wait $!
+	[ -p pipe.$f ] && cmp -s got.$f plain.$f
+	ok $? "all of it came through, and the pipe is there"
+	fails 1 "$f onto a folder" sh write.sh . $f
+done
+if mknod -m 666 null c 1 3 2>/dev/null; then
+	for f in csv jsonl model; do
+		expect 0 "$f into nothing" sh write.sh null $f
+		[ -c null ]
+		ok $? "the device is there"
+	done
+fi
+
 # --- what is left to guess ----------------------------------------------------
 expect 0 "the output's name says the format" hmr-export -o new.mp4 v.hmr
 is "$(head -c 8 new.mp4 | tail -c 4)" ftyp "mp4"

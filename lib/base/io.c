@@ -163,17 +163,38 @@ hmr_map_close(struct hmr_map *m)
 }
 
 enum hmr_status
-hmr_atomic_open(struct hmr_atomic *a, const char *path, struct hmr_err *e)
+hmr_out_place(const char *path, char place[HMR_PATH_MAX], bool *direct,
+	      struct hmr_err *e)
 {
-	int n = snprintf(a->path, sizeof(a->path), "%s", path);
+	char *real = realpath(path, NULL);
+	int n = snprintf(place, HMR_PATH_MAX, "%s", real ? real : path);
+	struct stat sb;
 
-	a->fd = -1;
-	if (n < 0 || (size_t)n >= sizeof(a->path)) {
+	free(real);
+	if (n < 0 || n >= HMR_PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return hmr_fail(e, HMR_E_IO, "%.100s...", path);
 	}
-	snprintf(a->tmp, sizeof(a->tmp), "%s.tmp.%ld", path, (long)getpid());
-	a->fd = open(a->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	*direct = !stat(path, &sb) && !S_ISREG(sb.st_mode);
+	if (*direct)		/* its own name: what stands behind may have none */
+		snprintf(place, HMR_PATH_MAX, "%s", path);
+	return HMR_OK;
+}
+
+enum hmr_status
+hmr_atomic_open(struct hmr_atomic *a, const char *path, struct hmr_err *e)
+{
+	enum hmr_status st;
+	bool direct;
+
+	a->fd = -1;
+	a->tmp[0] = 0;
+	if ((st = hmr_out_place(path, a->path, &direct, e)))
+		return st;
+	if (!direct)
+		snprintf(a->tmp, sizeof(a->tmp), "%s.tmp.%ld", a->path, (long)getpid());
+	a->fd = open(direct ? a->path : a->tmp, O_WRONLY | O_CLOEXEC |
+		     (direct ? 0 : O_CREAT | O_TRUNC), 0666);
 	if (a->fd < 0)
 		return hmr_fail(e, HMR_E_IO, "%s", path);
 	return HMR_OK;
@@ -185,12 +206,12 @@ hmr_atomic_commit(struct hmr_atomic *a, struct hmr_err *e)
 	int fd = a->fd;
 
 	a->fd = -1;
-	if (close(fd) || rename(a->tmp, a->path)) {
-		hmr_fail(e, HMR_E_IO, "%s", a->path);
+	if (!close(fd) && (!a->tmp[0] || !rename(a->tmp, a->path)))
+		return HMR_OK;
+	hmr_fail(e, HMR_E_IO, "%s", a->path);
+	if (a->tmp[0])
 		unlink(a->tmp);
-		return HMR_E_IO;
-	}
-	return HMR_OK;
+	return HMR_E_IO;
 }
 
 void
@@ -200,7 +221,8 @@ hmr_atomic_abort(struct hmr_atomic *a)
 
 	if (a->fd >= 0) {
 		close(a->fd);
-		unlink(a->tmp);
+		if (a->tmp[0])
+			unlink(a->tmp);
 	}
 	a->fd = -1;
 	errno = saved;

@@ -6,6 +6,7 @@
 #ifndef HMR_IO_H
 #define HMR_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -43,11 +44,18 @@ HMR_MUST_USE enum hmr_status
 hmr_map_open(struct hmr_map *m, const char *path, struct hmr_err *e);
 void hmr_map_close(struct hmr_map *m);	/* accepts a zeroed one */
 
-/* A file written whole or not at all: PATH.tmp.PID, then rename. */
+#define HMR_PATH_MAX 4096
+/* Where a result named path is put by a rename: links are followed. *direct: it is a
+ * device, a pipe or the like, which is written to and never replaced. */
+HMR_MUST_USE enum hmr_status
+hmr_out_place(const char *path, char place[HMR_PATH_MAX], bool *direct,
+	      struct hmr_err *e);
+
+/* A file written whole or not at all: PATH.tmp.PID, then rename; see hmr_out_place(). */
 struct hmr_atomic {
 	int fd;
-	char path[4096];
-	char tmp[4128];
+	char path[HMR_PATH_MAX];
+	char tmp[HMR_PATH_MAX + 32];	/* "": path itself */
 };
 HMR_MUST_USE enum hmr_status
 hmr_atomic_open(struct hmr_atomic *a, const char *path, struct hmr_err *e);

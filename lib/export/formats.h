@@ -16,7 +16,7 @@ extern const struct hmr_export_format export_jsonl, export_csv, export_mot,
 struct export_text {
 	int fd;			/* 1 for standard output */
 	const char *path;	/* NULL: standard output */
-	char *part;		/* heap */
+	char *part, *place;	/* heap; place is what part is renamed to. NULL: neither */
 	char *buf;
 	size_t n, cap;
 	bool begun;		/* something was written, or nothing is all */

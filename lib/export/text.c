@@ -16,6 +16,9 @@
 enum hmr_status
 export_text_open(struct export_text *t, const char *path, struct hmr_err *e)
 {
+	char place[HMR_PATH_MAX];
+	enum hmr_status st;
+	bool direct;
 	size_t n;
 
 	memset(t, 0, sizeof(*t));
@@ -27,11 +30,17 @@ export_text_open(struct export_text *t, const char *path, struct hmr_err *e)
 		hmr_pipe_grow(1);
 		return HMR_OK;
 	}
-	n = strlen(path) + sizeof(".part");
-	if (!(t->part = malloc(n)))
-		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
-	snprintf(t->part, n, "%s.part", path);
 	t->path = path;
+	if ((st = hmr_out_place(path, place, &direct, e)))
+		return st;
+	if (direct) {
+		t->fd = open(path, O_WRONLY | O_CLOEXEC);
+		return t->fd < 0 ? hmr_fail(e, HMR_E_IO, "%s", path) : HMR_OK;
+	}
+	n = strlen(place) + sizeof(".part");
+	if (!(t->part = malloc(n)) || !(t->place = strdup(place)))
+		return hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
+	snprintf(t->part, n, "%s.part", place);
 	t->fd = open(t->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	return t->fd < 0 ? hmr_fail(e, HMR_E_IO, "%s", t->part) : HMR_OK;
 }
@@ -120,9 +129,9 @@ export_text_finish(struct export_text *t, struct hmr_err *e)
 	begin(t);
 	t->fd = -1;
 	if (close(fd))
-		return hmr_fail(e, HMR_E_IO, "%s", t->path ? t->part :
+		return hmr_fail(e, HMR_E_IO, "%s", t->part ? t->part : t->path ? t->path :
 				"standard output");
-	if (t->path && rename(t->part, t->path))
+	if (t->part && rename(t->part, t->place))
 		return hmr_fail(e, HMR_E_IO, "%s", t->path);
 	return HMR_OK;
 }
@@ -145,6 +154,7 @@ export_text_close(struct export_text *t)
 		close(t->fd);
 	t->fd = -1;
 	free(t->part);
+	free(t->place);
 	free(t->buf);
-	t->part = t->buf = NULL;
+	t->part = t->place = t->buf = NULL;
 }
