@@ -70,6 +70,7 @@ CFLAGS_cpu_ops := -O3 -fno-trapping-math
 CFLAGS_cpu_act := -O3 -fno-trapping-math
 CFLAGS_cpu_math := -O3 -fno-trapping-math
 CFLAGS_cpu_move := -O3
+CFLAGS_cpu_bf16 := -O3
 CFLAGS_mesher := $(OPENMP)
 CFLAGS_sample := -O3
 CFLAGS_series := -O3

@@ -112,6 +112,21 @@ run hmr-info --json "$T/d.hmr"
 like "$T/out" '"model_sha256": *"[0-9a-f]{64}"' "the header names the model by its SHA-256"
 like "$T/out" '"precision": *"f32"' "… and the precision"
 
+# --- numbers of half the size ---------------------------------------------------
+expect 1 "bfloat16 of a processor without" env DNNL_MAX_CPU_ISA=AVX512_CORE \
+    hmr-detect --precision bf16 -o "$T/d.hmr" "$T/small.hmr"
+like "$T/err" 'this CPU has no bfloat16: --precision f32' "… says what to do"
+is "$(one_line "$T/err" && echo yes)" yes "… in one line"
+expect 1 "float16 of a CPU" hmr-detect -d cpu --precision f16 -o "$T/d.hmr" "$T/small.hmr"
+like "$T/err" 'only --precision f32 or bf16' "… says what there is"
+if grep -q avx512_bf16 /proc/cpuinfo 2>/dev/null; then
+	expect 0 "bfloat16" hmr-detect --precision bf16 -o "$T/d.hmr" "$T/small.hmr"
+	run hmr-info --json "$T/d.hmr"
+	like "$T/out" '"precision": *"bf16"' "… and the header says it"
+else
+	skip "bfloat16" "a processor without"
+fi
+
 if ! have_vtest; then
 	skip "people" "no vtest.avi: 'make demo' fetches it"
 	finish

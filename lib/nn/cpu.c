@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cpu backend: float32 NHWC, oneDNN for convolutions (cpu_conv.c), own loops
- * for the rest (cpu_ops.c), threads of OpenMP (cpu_run.c). Activations of all batch sizes share
+ * The cpu backend: NHWC in float32, or bfloat16 where that pays (cpu_bf16.c), oneDNN for
+ * convolutions (cpu_conv.c), own loops for the rest (cpu_ops.c), threads of OpenMP
+ * (cpu_run.c). Activations of all batch sizes share
  * one block, scratch memory is one more; weights are packed once. Running
  * allocates nothing here; oneDNN's C interface builds a small map of arguments
  * for every execution and frees it before it returns (tests/unit/test_nn.c
@@ -237,8 +238,10 @@ cpu_open(struct hmr_exec **out, const struct hmr_job *job, struct hmr_err *e)
 	enum hmr_status st;
 	int threads = omp_get_max_threads();
 
-	if (job->precision != HMR_PRECISION_F32)
-		return hmr_fail(e, HMR_E_DEVICE, "cpu: only precision f32 so far");
+	if (job->precision != HMR_PRECISION_F32 && job->precision != HMR_PRECISION_BF16)
+		return hmr_fail(e, HMR_E_DEVICE, "cpu: only --precision f32 or bf16");
+	if (job->precision == HMR_PRECISION_BF16 && !cpu_bf16_here())
+		return hmr_fail(e, HMR_E_DEVICE, "this CPU has no bfloat16: --precision f32");
 	if (!(x = calloc(1, sizeof(*x))))
 		return hmr_fail(e, HMR_E_NOMEM, "network");
 	x->job = job;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the cpu backend: cpu.c plans, cpu_run.c runs, cpu_fuse.c finds residual
- * sums, cpu_part.c divides steps, cpu_conv.c and cpu_pd.c make oneDNN's primitives,
- * cpu_ops.c has the loops for the rest.
+ * sums, cpu_bf16.c chooses what is in bfloat16, cpu_part.c divides steps, cpu_conv.c
+ * and cpu_pd.c make oneDNN's primitives, cpu_ops.c has the loops for the rest.
  */
 #ifndef HMR_CPU_H
 #define HMR_CPU_H
@@ -32,7 +32,9 @@ struct cpu_weights {		/* of a convolution node */
 struct cpu_piece {		/* what one part of a convolution or product works on */
 	struct hmr_dims in, right, out;	/* right: the weights, or the second matrix */
 	int32_t pad[4];
-	size_t in_at, right_at, out_at;	/* floats from the whole's first */
+	size_t in_at, right_at, out_at;	/* numbers from the whole's first */
+	bool bf16;	/* source and weights, of the primitive */
+	bool in_half, out_half;		/* as they lie in memory */
 };
 
 struct cpu_conv {		/* one part of a convolution or product */
@@ -43,6 +45,8 @@ struct cpu_conv {		/* one part of a convolution or product */
 	int n_args;
 	int threads;		/* oneDNN's own: 1, unless the step is not divided */
 	dnnl_memory_t src, right, dst, scratch;	/* right: computed, of a product */
+	const float *from;	/* source that is rounded into `to` first; NULL: none */
+	uint16_t *to;
 };
 
 struct cpu_step {
@@ -120,8 +124,14 @@ const char *cpu_conv_impl(const struct cpu_conv *c);
 size_t cpu_conv_scratch(const struct cpu_conv *c);
 HMR_MUST_USE enum hmr_status	/* packs weights; memories point to places of the whole */
 cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c,
-		float *src, float *right /* NULL: constant */, float *dst, void *scratch,
+		void *src, float *right /* NULL: constant */, void *dst, void *scratch,
 		struct hmr_err *e);
+
+/* cpu_bf16.c */
+bool cpu_bf16_here(void);	/* the processor computes in bfloat16 */
+/* Values that are kept in bfloat16 and nodes that compute in it; both zeroed before. */
+void cpu_bf16_choose(const struct hmr_exec *x, uint32_t plan, uint8_t *value, bool *node);
+void cpu_bf16_row(uint16_t *d, const float *s, size_t n);
 
 /* cpu_pd.c */
 /* Whether oneDNN does the activation as fast as cpu_act_row(): the others, those with
@@ -134,7 +144,7 @@ cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece
 	    const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
 	    dnnl_primitive_desc_t *pd);
 void cpu_weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
-		     const struct hmr_dims *d, bool plain);
+		     const struct hmr_dims *d, bool plain, bool bf16);
 void cpu_bias_desc(dnnl_memory_desc_t *m, const struct hmr_node *n, int64_t count,
 		   const struct hmr_dims *weights);
 void cpu_conv_free(struct cpu_conv *c);

@@ -36,13 +36,28 @@ cpu_conv_impl(const struct cpu_conv *c)
 	return s;
 }
 
-size_t
-cpu_conv_scratch(const struct cpu_conv *c)
+/* Bytes that the primitive itself wants, in whole lines. */
+static size_t
+own_scratch(const struct cpu_conv *c)
 {
 	const dnnl_memory_desc_t *m =
 		dnnl_primitive_desc_query_md(c->pd, dnnl_query_scratchpad_md, 0);
+	size_t n = m ? dnnl_memory_desc_get_size(m) : 0;
 
-	return m ? dnnl_memory_desc_get_size(m) : 0;
+	return (n + HMR_ARENA_ALIGN - 1) / HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
+}
+
+static bool
+is_rounded(const struct cpu_piece *p)
+{
+	return p->bf16 && !p->in_half;
+}
+
+size_t
+cpu_conv_scratch(const struct cpu_conv *c)
+{
+	return own_scratch(c) + (is_rounded(&c->piece) ?
+		hmr_dims_total(&c->piece.in) * sizeof(*c->to) : 0);
 }
 
 enum hmr_status
@@ -158,7 +173,7 @@ pack_weights(struct hmr_exec *x, const struct hmr_node *n,
 	x->sizes.weights += p->bytes;
 	f = hmr_alloc_lines(hmr_dims_total(d) * sizeof(float));
 	p->data = hmr_alloc_lines(p->bytes);
-	cpu_weight_desc(&plain, n, d, true);
+	cpu_weight_desc(&plain, n, d, true, false);
 	if (f && p->data) {
 		hmr_graph_const_f32(g, n->in[1], f);
 		s = dnnl_memory_create(&src, &plain, x->engine, f);
@@ -179,9 +194,16 @@ add_arg(struct cpu_conv *c, int what, dnnl_memory_t m)
 	c->arg[c->n_args++] = (dnnl_exec_arg_t){ what, m };
 }
 
+/* Number `at` of what lies at p. */
+static void *
+place(void *p, size_t at, bool half)
+{
+	return (uint8_t *)p + at * (half ? sizeof(uint16_t) : sizeof(float));
+}
+
 enum hmr_status
 cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c,
-		float *src, float *right, float *dst, void *scratch, struct hmr_err *e)
+		void *src, float *right, void *dst, void *scratch, struct hmr_err *e)
 {
 	struct cpu_weights *w = &x->weights[n - x->job->graph->node];
 	const dnnl_memory_desc_t *m[4];
@@ -197,12 +219,17 @@ cpu_conv_finish(struct hmr_exec *x, const struct hmr_node *n, struct cpu_conv *c
 		return st;
 	if (n->n_in == 3 && !w->bias && (st = load_bias(x, n, w, e)))
 		return st;
+	src = place(src, c->piece.in_at, c->piece.in_half);
+	if (is_rounded(&c->piece)) {
+		c->from = src;
+		src = c->to = (uint16_t *)((uint8_t *)scratch + own_scratch(c));
+	}
 	omp_set_num_threads(c->threads);
-	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine,
-				      src + c->piece.in_at)) &&
+	if (!(s = dnnl_memory_create(&c->src, m[0], x->engine, src)) &&
 	    !(s = right ? dnnl_memory_create(&c->right, m[1], x->engine,
 					     right + c->piece.right_at) : s) &&
-	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine, dst + c->piece.out_at)) &&
+	    !(s = dnnl_memory_create(&c->dst, m[2], x->engine,
+				     place(dst, c->piece.out_at, c->piece.out_half))) &&
 	    !(s = dnnl_memory_create(&c->scratch, m[3], x->engine, scratch)))
 		s = dnnl_primitive_create(&c->prim, c->pd);
 	omp_set_num_threads((int)x->job->threads);

@@ -22,6 +22,8 @@ struct fuser {
 	uint32_t *uses, *last;	/* [values]: reads; last reading node */
 	struct cpu_step *of;	/* [nodes] */
 	bool *gone;		/* [nodes]: fused into another */
+	const uint8_t *half;	/* [values] in bfloat16 */
+	bool *bf16;		/* [nodes] */
 	struct hmr_err *e;
 };
 
@@ -67,6 +69,9 @@ make_parts(struct fuser *f, struct cpu_step *s)
 		return hmr_fail(f->e, HMR_E_NOMEM, "plan");
 	for (uint32_t i = 0; (!st || st == HMR_EOF) && i < s->parts; i++) {
 		cpu_piece(&piece, f->x, f->plan, s->n, i, s->parts);
+		piece.bf16 = f->bf16[s->n - f->g->node];
+		piece.in_half = f->half[s->n->in[0]];
+		piece.out_half = f->half[s->n->out[0]];
 		st = cpu_conv_new(f->x, s->n, s->add, &piece,
 				  s->whole ? cpu_own_threads(f->x) : 1, &s->conv[i], f->e);
 		if (!s->conv[i]) {	/* none: all of it is a loop */
@@ -137,6 +142,9 @@ visit(struct fuser *f, uint32_t i)
 		st = make_parts(f, &f->of[i]);
 		if (st && st != HMR_EOF)	/* EOF: slow, or none: a loop */
 			return st;
+		if (!f->of[i].conv && f->bf16[i])
+			return hmr_fail(f->e, HMR_E_DEVICE, "node %.80s: oneDNN has nothing for "
+					"it in bfloat16: --precision f32", n->name);
 	} else if (n->op == HMR_OP_ADD) {
 		/* the later operand's convolution first */
 		uint32_t side = f->g->value[n->in[1]].node > f->g->value[n->in[0]].node;
@@ -175,20 +183,22 @@ cpu_fuse(struct hmr_exec *x, uint32_t plan, struct hmr_err *e)
 	const struct hmr_graph *g = x->job->graph;
 	struct cpu_plan *p = &x->plan[plan];
 	struct fuser f = { .x = x, .g = g, .live = x->job->live, .plan = plan,
-		.root = p->lay.root, .e = e };
+		.root = p->lay.root, .half = p->lay.half, .e = e };
 	enum hmr_status st = HMR_OK;
 
 	f.uses = calloc(g->n_values + 1, sizeof(*f.uses));
 	f.last = calloc(g->n_values + 1, sizeof(*f.last));
 	f.of = calloc(g->n_nodes + 1, sizeof(*f.of));
 	f.gone = calloc(g->n_nodes + 1, sizeof(*f.gone));
-	if (!f.uses || !f.last || !f.of || !f.gone) {
+	f.bf16 = calloc(g->n_nodes + 1, sizeof(*f.bf16));
+	if (!f.uses || !f.last || !f.of || !f.gone || !f.bf16) {
 		st = hmr_fail(e, HMR_E_NOMEM, "plan");
 		goto out;
 	}
 	for (uint32_t v = 0; v < g->n_values; v++)
 		f.root[v] = v;
 	count_reads(&f);
+	cpu_bf16_choose(x, plan, p->lay.half, f.bf16);
 	p->step = f.of;
 	for (uint32_t i = 0; !st && i < g->n_nodes; i++)
 		if (x->job->live[i])
@@ -207,5 +217,6 @@ out:
 	free(f.uses);
 	free(f.last);
 	free(f.gone);
+	free(f.bf16);
 	return st;
 }

@@ -62,13 +62,19 @@ cpu_make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
 	return ok;
 }
 
+static dnnl_data_type_t
+type_of(bool half)
+{
+	return half ? dnnl_bf16 : dnnl_f32;
+}
+
 static void
-image_desc(dnnl_memory_desc_t *m, const struct hmr_dims *d)
+image_desc(dnnl_memory_desc_t *m, const struct hmr_dims *d, bool half)
 {
 	dnnl_dims_t dims = { d->d[0], d->d[3], d->d[1], d->d[2] };
 
 	/* cannot fail: sizes were checked */
-	(void)dnnl_memory_desc_init_by_tag(m, 4, dims, dnnl_f32, dnnl_nhwc);
+	(void)dnnl_memory_desc_init_by_tag(m, 4, dims, type_of(half), dnnl_nhwc);
 }
 
 /* [K,N], or [N,K] with trans; as many of them as there are before the last two axes. */
@@ -90,7 +96,7 @@ matrix_desc(dnnl_memory_desc_t *m, const struct hmr_dims *d, bool trans, bool pl
 
 void
 cpu_weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
-		const struct hmr_dims *d, bool plain)
+		const struct hmr_dims *d, bool plain, bool bf16)
 {
 	dnnl_dims_t one = { d->d[0], d->d[1], d->d[2], d->d[3] };
 	dnnl_dims_t many = { n->group, 0, d->d[1], d->d[2], d->d[3] };
@@ -101,10 +107,10 @@ cpu_weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
 	}
 	many[1] = d->d[0] / n->group;
 	if (n->group == 1)
-		(void)dnnl_memory_desc_init_by_tag(m, 4, one, dnnl_f32,
+		(void)dnnl_memory_desc_init_by_tag(m, 4, one, type_of(bf16),
 			plain ? dnnl_oihw : dnnl_format_tag_any);
 	else
-		(void)dnnl_memory_desc_init_by_tag(m, 5, many, dnnl_f32,
+		(void)dnnl_memory_desc_init_by_tag(m, 5, many, type_of(bf16),
 			plain ? dnnl_goihw : dnnl_format_tag_any);
 }
 
@@ -148,7 +154,7 @@ product_pd(struct hmr_exec *x, const struct cpu_piece *p, const struct hmr_node 
 
 	rows_desc(&src, &p->in, batch);
 	rows_desc(&dst, &p->out, batch);
-	cpu_weight_desc(&right, n, &p->right, !constant);
+	cpu_weight_desc(&right, n, &p->right, !constant, false);
 	cpu_bias_desc(&bias, n, p->out.d[p->out.n - 1], &p->right);
 	s = dnnl_matmul_desc_init(&md, &src, weights ? weights : &right,
 				  n->n_in == 3 ? &bias : NULL, &dst);
@@ -179,9 +185,9 @@ cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece
 		after[a] = (small - 1) * n->stride[a] +
 			   (w->d[2 + a] - 1) * (dilate[a] + 1) + 1 - large - p->pad[a];
 	}
-	image_desc(&src, in);
-	image_desc(&dst, out);
-	cpu_weight_desc(&any, n, w, false);
+	image_desc(&src, in, p->bf16);
+	image_desc(&dst, out, p->out_half);
+	cpu_weight_desc(&any, n, w, false, p->bf16);
 	cpu_bias_desc(&bias, n, w->d[0], w);
 	s = (up ? dnnl_dilated_deconvolution_forward_desc_init :
 	     dnnl_dilated_convolution_forward_desc_init)(&cd, dnnl_forward_inference,

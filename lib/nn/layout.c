@@ -17,7 +17,8 @@ hmr_layout_init(struct hmr_layout *l, const struct hmr_job *job, struct hmr_err 
 	l->root = calloc(g->n_values, sizeof(*l->root));
 	l->offset = calloc(g->n_values, sizeof(*l->offset));
 	l->used = calloc(g->n_values, sizeof(*l->used));
-	if (!l->root || !l->offset || !l->used)
+	l->half = calloc(g->n_values, sizeof(*l->half));
+	if (!l->root || !l->offset || !l->used || !l->half)
 		return hmr_fail(e, HMR_E_NOMEM, "plan");
 	for (uint32_t i = 0; i < g->n_values; i++)
 		l->root[i] = i;
@@ -33,6 +34,7 @@ hmr_layout_release(struct hmr_layout *l)
 	free(l->root);
 	free(l->offset);
 	free(l->used);
+	free(l->half);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -70,7 +72,8 @@ hmr_layout_make(struct hmr_layout *l, const struct hmr_job *job,
 		if (g->value[v].input >= 0 || g->value[v].tensor >= 0)
 			l->used[v] = false;
 		if (l->used[v])
-			span[v].bytes = hmr_dims_total(&plan->dims[v]) * l->item;
+			span[v].bytes = hmr_dims_total(&plan->dims[v]) *
+				(l->half[v] ? sizeof(uint16_t) : l->item);
 	}
 	st = hmr_arena_place(span, g->n_values, &l->bytes, e);
 	for (uint32_t v = 0; v < g->n_values; v++)

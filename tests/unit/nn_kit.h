@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Running the models of kit.h on one backend, or on two to compare them: what
- * test_nn_ops.c and test_nn_forms.c share.
+ * the tests of the cpu backend share.
  */
 #ifndef HMR_NN_KIT_H
 #define HMR_NN_KIT_H
@@ -26,6 +26,20 @@ static inline uint32_t
 node(struct kit *k, struct hmr_node n, uint32_t n_in, const uint32_t *in)
 {
 	return kit_node(k, n, n_in, in);
+}
+
+/* A convolution of any kind, with random weights and bias. */
+static inline uint32_t
+conv(struct kit *k, uint32_t x, int64_t ci, int64_t co, int64_t kk, struct hmr_node n)
+{
+	int64_t g = n.group ? n.group : 1;
+	uint32_t in[3] = { x, constant(k, 4, co, ci / g, kk, kk, NULL),
+		constant(k, 1, co, 0, 0, 0, NULL) };
+
+	n.op = n.op ? n.op : HMR_OP_CONV;
+	n.stride[0] = n.stride[0] ? n.stride[0] : 1;
+	n.stride[1] = n.stride[1] ? n.stride[1] : n.stride[0];
+	return node(k, n, 3, in);
 }
 
 static struct hmr_net *

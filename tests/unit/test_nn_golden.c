@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nn/backend.h"
+#include "nn/cpu.h"
 
 #ifdef __SANITIZE_ADDRESS__	/* the plain loops take minutes then */
 static const char *const devices[] = { "cpu", "cpu" };
@@ -236,10 +236,12 @@ test_no_slow_primitive(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		struct hmr_model *m = open_model(names[i]);
 
-		for (int b = 0; m && b < 4; b++) {
+		for (int b = 0; m && b < 4 + cpu_bf16_here(); b++) {
 			const char *node, *impl;
 			struct hmr_net *n = open_net(m, &(struct hmr_net_options){
-				.device = "cpu", .input = { 4, { batch[b] } } });
+				.device = "cpu", .input = { 4, { batch[b % 4] } },
+				.precision = b < 4 ? HMR_PRECISION_F32 :
+						     HMR_PRECISION_BF16 });
 
 			for (uint32_t s = 0; hmr_net_step(n, 0, s, &node, &impl); s++)
 				if (strstr(impl, "ref") || strstr(impl, "plain"))

@@ -22,19 +22,6 @@
 #include "nn_kit.h"
 
 static uint32_t
-conv(struct kit *k, uint32_t x, int64_t ci, int64_t co, int64_t kk, struct hmr_node n)
-{
-	int64_t g = n.group ? n.group : 1;
-	uint32_t in[3] = { x, constant(k, 4, co, ci / g, kk, kk, NULL),
-		constant(k, 1, co, 0, 0, 0, NULL) };
-
-	n.op = n.op ? n.op : HMR_OP_CONV;
-	n.stride[0] = n.stride[0] ? n.stride[0] : 1;
-	n.stride[1] = n.stride[1] ? n.stride[1] : n.stride[0];
-	return node(k, n, 3, in);
-}
-
-static uint32_t
 two(struct kit *k, struct hmr_node n, uint32_t a, uint32_t b)
 {
 	return node(k, n, 2, (uint32_t[]){ a, b });
