@@ -3,12 +3,14 @@
 #
 # Speed on vtest.avi (or $1): each stage alone from a saved stream, the whole pipe,
 # how much processor time it takes for its wall time, and how long a frame's line
-# takes with --lag 0. FRAMES=100 for a shorter look.
+# takes with --lag 0. FRAMES=100 for a shorter look; PRECISION=bf16 for networks in
+# bfloat16.
 set -u
 cd "${0%/*}/.." || exit 1
 PATH=${HMR_BIN:-$PWD/build/cpu}:$PATH
 video=${1:-${HMR_VTEST:-demo/vtest.avi}}
 frames=${FRAMES:-100000}
+net=--precision=${PRECISION:-auto}
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' INT TERM HUP
@@ -41,9 +43,9 @@ n=$(hmr-info --json "$T/v.hmr" | sed 's/.*"frames":\([0-9]*\),"frame_first".*/\1
 echo "$video: $n frames"
 
 timed hmr-decode hmr-decode -q --frames "$frames" "$video" >/dev/null || exit 1
-timed hmr-detect hmr-detect -z 0 -o "$T/d.hmr" "$T/v.hmr" || exit 1
+timed hmr-detect hmr-detect "$net" -z 0 -o "$T/d.hmr" "$T/v.hmr" || exit 1
 rm "$T/v.hmr"
-timed hmr-mesh hmr-mesh --keep-image -z 0 -o "$T/m.hmr" "$T/d.hmr" || exit 1
+timed hmr-mesh hmr-mesh "$net" --keep-image -z 0 -o "$T/m.hmr" "$T/d.hmr" || exit 1
 rm "$T/d.hmr"
 timed hmr-assoc hmr-assoc "$T/m.hmr" >"$T/tracks.jsonl" || exit 1
 hmr-assoc --stream -z 0 -o "$T/a.hmr" "$T/m.hmr" || exit 1
@@ -54,10 +56,10 @@ timed hmr-export hmr-export -f mp4 -o "$T/out.mp4" "$T/r.hmr" || exit 1
 rm "$T/r.hmr"
 row alone
 
-timed hmr-decode hmr-decode -q --frames "$frames" "$video" | timed hmr-detect hmr-detect |
-    timed hmr-mesh hmr-mesh | timed hmr-assoc hmr-assoc >"$T/tracks.jsonl" || exit 1
+timed hmr-decode hmr-decode -q --frames "$frames" "$video" | timed hmr-detect hmr-detect "$net" |
+    timed hmr-mesh hmr-mesh "$net" | timed hmr-assoc hmr-assoc >"$T/tracks.jsonl" || exit 1
 row together
 
 hmr-decode -q -z 0 --frames 60 -o "$T/v.hmr" "$video" || exit 1
 echo "--lag 0: milliseconds from a frame to its line, median and largest:" \
-    "$(/usr/bin/python3 tests/tool/lockstep.py "$T/v.hmr" 'hmr-detect | hmr-mesh | hmr-assoc --lag 0')"
+    "$(/usr/bin/python3 tests/tool/lockstep.py "$T/v.hmr" "hmr-detect $net | hmr-mesh $net | hmr-assoc --lag 0")"
