@@ -133,6 +133,7 @@ tall_frame(void *ctx, const struct hmr_frame *in, struct hmr_filter *out,
 int
 main(int argc, char **argv)
 {
+	static const char letters[] = HMR_COMMON_SHORT HMR_FILTER_SHORT;
 	static const struct option options[] = {
 		HMR_COMMON_LONG, HMR_FILTER_LONG,
 		{ "min-height", required_argument, NULL, 0x200 },
@@ -146,12 +147,11 @@ main(int argc, char **argv)
 	int c, code;
 
 	hmr_prog_init(argc, argv, USAGE);
-	while ((c = getopt_long(argc, argv, HMR_COMMON_SHORT HMR_FILTER_SHORT,
-				options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (hmr_common_opt(c, help) || hmr_filter_opt(&o, c, optarg))
 			continue;
 		if (c != 0x200)
-			hmr_bad_option(argv);
+			hmr_bad_option(argv, letters);
 		t.min_height = (float)hmr_opt_f64("--min-height", optarg, 0, 65535);
 	}
 	if (argc - optind > 1)
