@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/num.h"
+#include "base/text.h"
 #include "info.h"
 #include "stream/record.h"
 
@@ -50,8 +51,12 @@ static void
 put(FILE *out, const char *label, const char *text)
 {
 	fputs(label, out);
-	for (; *text; text++)
-		fputc((unsigned char)*text < 32 || *text == 127 ? '?' : *text, out);
+	while (*text) {
+		int k = hmr_control_bytes(text);
+
+		fputc(k ? '?' : *text, out);
+		text += k ? k : 1;
+	}
 }
 
 static void

@@ -18,6 +18,7 @@
 
 #include "base/io.h"
 #include "base/num.h"
+#include "base/text.h"
 
 int hmr_verbose;
 static const char *prog_name = "hmr";
@@ -131,8 +132,8 @@ say(const char *fmt, va_list ap)
 	if (m > 0)
 		n += m < (int)sizeof(buf) - n - 1 ? m : (int)sizeof(buf) - n - 2;
 	for (int i = from; i < n; i++)
-		if ((unsigned char)buf[i] < 32 || buf[i] == 127)
-			buf[i] = '?';
+		for (int k = hmr_control_bytes(buf + i); k; k--)
+			buf[i + k - 1] = '?';
 	buf[n++] = '\n';
 	(void)!write(2, buf, (size_t)n);	/* nowhere left to say a failure */
 	errno = saved;

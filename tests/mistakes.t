@@ -190,10 +190,14 @@ if mknod video0 c 81 250 2>/dev/null; then
 	like err 'Cannot open video device video0' "a camera's node"
 fi
 
-name=$(printf 'two\nlines\033[2J.mp4')
+name=$(printf 'two\nlines\033[2J\302\2332J\302\240.mp4')
 cp v.mp4 "$name"
 hmr-decode -q "$name" | hmr-info >out
-is "$(sed -n 's/^  source  *//p' out)" "two?lines?[2J.mp4" "what moves the cursor is masked"
+is "$(sed -n 's/^  source  *//p' out)" "$(printf 'two?lines?[2J?2J\302\240.mp4')" \
+	"what moves the cursor is masked"
+run hmr-decode "no-$name"
+is "$(cat err)" "$(printf 'hmr-decode: no-two?lines?[2J??2J\302\240.mp4: No such file or directory')" \
+	"also in messages"
 run sh -c 'hmr-decode -q nowhere.mp4 | hmr-info'
 is "$(grep -c 'not known' out)" 2 "a header that failed has no size and no rate"
 

@@ -6,4 +6,8 @@
 /* Takes user:password@ out of every URL in s, in place. */
 void hmr_url_mask(char *s);
 
+/* Bytes of the control character that s begins with, one of UTF-8's second row too,
+ * which move a terminal's cursor as well; 0: it begins with another. */
+int hmr_control_bytes(const char *s);
+
 #endif
