@@ -344,9 +344,8 @@ open_out(struct decode *d)
 
 	if (piped && isatty(1))
 		hmr_usage_die("standard output is a terminal; use -o FILE or a pipe");
-	if (hmr_source_reads(d->names, d->n_names, &d->o, d->out))
-		hmr_die(HMR_EXIT_USAGE, "%s: is read as input, so it cannot be the output",
-			piped ? "standard output" : d->out);
+	if ((st = hmr_source_reads(d->names, d->n_names, &d->o, d->out, &e)))
+		hmr_die(hmr_exit_for(st), "%s", e.msg);
 	d->out_name = piped ? "standard output" : d->out;
 	d->fd = hmr_open_out(d->out);
 	if ((st = hmr_writer_new(&d->writer, d->fd, d->out_name, level, &e)))

@@ -163,6 +163,8 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 		{ "max-people", required_argument, NULL, OPT_MAX_PEOPLE },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct hmr_err e = { 0 };
+	enum hmr_status st;
 	int k;
 
 	while ((k = getopt_long(argc, argv, letters, longs, NULL)) != -1)
@@ -172,9 +174,9 @@ parse(int argc, char **argv, struct ctx *c, struct hmr_filter_options *o)
 	if (argc - optind > 1)
 		hmr_usage_die("more than one input: %s", argv[optind + 1]);
 	o->in = optind < argc ? argv[optind] : NULL;
-	if (c->o.video && hmr_source_reads(&c->o.video, 1, &c->o.source, o->out))
-		hmr_die(HMR_EXIT_USAGE, "%s: is read as --source, so it cannot be the output",
-			c->o.video);
+	if (c->o.video &&
+	    (st = hmr_source_reads(&c->o.video, 1, &c->o.source, o->out, &e)))
+		hmr_die(hmr_exit_for(st), "%s", e.msg);
 	o->argv = argv;
 }
 

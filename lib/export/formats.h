@@ -66,10 +66,11 @@ export_names_set(struct export_names *x, const struct hmr_export_options *o,
 void export_names_make(const struct export_names *x, const uint64_t number_of[2],
 		       char out[EXPORT_NAME]);
 
-/* Whether is() says so of any local file that the stream comes from, as far as HEAD
- * names them. */
-bool export_source_any(const struct hmr_head *h, bool (*is)(void *ctx, const char *path),
-		       void *ctx);
+/* HMR_E_USAGE, without a text, where is() says so of any local file that the stream comes
+ * from, as far as HEAD names them; else HMR_E_NOMEM. */
+HMR_MUST_USE enum hmr_status
+export_source_any(const struct hmr_head *h, bool (*is)(void *ctx, const char *path),
+		  void *ctx, struct hmr_err *e);
 
 /* ---- rows.c: the tables of a frame, by person ---- */
 

@@ -73,7 +73,7 @@ static bool
 is_output(void *ctx, const char *path)
 {
 	return hmr_source_reads(&path, 1, &(struct hmr_source_options){ 0 },
-				((struct mp4 *)ctx)->o.name);
+				((struct mp4 *)ctx)->o.name, NULL) == HMR_E_USAGE;
 }
 
 /* The first HEAD with a size makes the picture's. */
@@ -82,9 +82,10 @@ head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
 	const struct hmr_head_info *i = hmr_head_info(h);
 	struct mp4 *x = ctx;
+	enum hmr_status st;
 
-	if (!x->sink && x->o.fd < 0 && export_source_any(h, is_output, x))
-		return hmr_fail(e, HMR_E_USAGE, "%s is the video that the images come from",
+	if (!x->sink && x->o.fd < 0 && (st = export_source_any(h, is_output, x, e)))
+		return st != HMR_E_USAGE ? st : hmr_fail(e, st, "%s is the video that the images come from",
 				x->o.name);
 	x->tb_num = i->tb_num;
 	x->tb_den = i->tb_den;

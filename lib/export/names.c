@@ -130,19 +130,21 @@ unescape(char *s)
 	*to = 0;
 }
 
-bool
+enum hmr_status
 export_source_any(const struct hmr_head *h, bool (*is)(void *ctx, const char *path),
-		  void *ctx)
+		  void *ctx, struct hmr_err *e)
 {
 	static const struct hmr_source_options plain;
 	const char *shown = hmr_head_info(h)->source;
 	char *name = strdup(shown);
-	bool found = hmr_source_any(&shown, 1, &plain, is, ctx);
+	enum hmr_status st = hmr_source_any(&shown, 1, &plain, is, ctx);
 
-	if (!found && name) {
+	if (!st && name) {
 		unescape(name);
-		found = hmr_source_any((const char *const *)&name, 1, &plain, is, ctx);
+		st = hmr_source_any((const char *const *)&name, 1, &plain, is, ctx);
 	}
+	if (!name || st == HMR_E_NOMEM)
+		st = hmr_fail(e, HMR_E_NOMEM, "export: out of memory");
 	free(name);
-	return found;
+	return st;
 }

@@ -67,16 +67,19 @@ in_the_way(void *ctx, const char *path)
 	if (!strncmp(name, before, n) && isdigit((unsigned char)name[n]))
 		number = strtoull(name + n, NULL, 10);
 	export_names_make(&((struct png *)ctx)->names, (uint64_t[2]){ number, 0 }, own);
-	return hmr_source_reads(&path, 1, &(struct hmr_source_options){ 0 }, own);
+	return hmr_source_reads(&path, 1, &(struct hmr_source_options){ 0 }, own, NULL) ==
+		HMR_E_USAGE;
 }
 
 static enum hmr_status
 head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 {
-	if (export_source_any(h, in_the_way, ctx))
-		return hmr_fail(e, HMR_E_USAGE, "%s: the images that the stream comes from "
+	enum hmr_status st = export_source_any(h, in_the_way, ctx, e);
+
+	if (st == HMR_E_USAGE)
+		return hmr_fail(e, st, "%s: the images that the stream comes from "
 				"lie where the pictures would go", hmr_head_info(h)->source);
-	return HMR_OK;
+	return st;
 }
 
 static enum hmr_status

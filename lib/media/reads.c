@@ -11,31 +11,31 @@
 
 #include "media/media.h"
 
-static bool
+static enum hmr_status
 any_listed(const struct media_where *w, bool (*is)(void *ctx, const char *path), void *ctx)
 {
 	struct media_list l;
-	bool found = false;
+	enum hmr_status st = media_list_init(&l, w, &w->name, 1, NULL);
 
-	if (media_list_init(&l, w, &w->name, 1, NULL))
-		return false;
-	for (size_t i = 0; i < l.n && !found; i++)
-		found = is(ctx, l.name[i]);
+	if (st)
+		return st;
+	for (size_t i = 0; i < l.n && !st; i++)
+		st = is(ctx, l.name[i]) ? HMR_E_USAGE : HMR_OK;
 	media_list_release(&l);
-	return found;
+	return st;
 }
 
 /* FFmpeg's pattern of numbers, "x/%03d.png", as a glob. Perhaps it takes more than
  * FFmpeg would read. */
-static bool
+static enum hmr_status
 any_numbered(const char *pattern, bool (*is)(void *ctx, const char *path), void *ctx)
 {
 	char *text = malloc(3 * strlen(pattern) + 1), *to = text;
 	struct media_where w = { .kind = MEDIA_GLOB, .name = text, .shown = text };
-	bool found;
+	enum hmr_status st;
 
 	if (!text)
-		return false;
+		return HMR_E_NOMEM;
 	for (const char *p = pattern; *p; p++) {
 		const char *d = *p == '%' ? p + 1 + strspn(p + 1, "0123456789") : p;
 
@@ -51,34 +51,51 @@ any_numbered(const char *pattern, bool (*is)(void *ctx, const char *path), void 
 		p += *p == '%' && p[1] == '%';
 	}
 	*to = 0;
-	found = any_listed(&w, is, ctx);
+	st = any_listed(&w, is, ctx);
 	free(text);
-	return found;
+	return st;
 }
 
-bool
+/* One operand; what cannot be opened fails with a status of its own. */
+static enum hmr_status
+any_of(const struct media_where *w, bool (*is)(void *ctx, const char *path), void *ctx)
+{
+	const char *path = *w->url ? w->url : "/dev/stdin";
+
+	switch (w->kind) {
+	case MEDIA_FILE:
+		if (!av_strstart(w->url, "file:", &path))
+			return any_numbered(w->url, is, ctx);
+		return is(ctx, path) ? HMR_E_USAGE : HMR_OK;
+	case MEDIA_STDIN:
+		return is(ctx, path) ? HMR_E_USAGE : HMR_OK;
+	case MEDIA_FOLDER:
+	case MEDIA_GLOB:
+		return any_listed(w, is, ctx);
+	case MEDIA_URL:
+	case MEDIA_DEVICE:
+		break;
+	}
+	return HMR_OK;
+}
+
+enum hmr_status
 hmr_source_any(const char *const *names, uint32_t n, const struct hmr_source_options *o,
 	       bool (*is)(void *ctx, const char *path), void *ctx)
 {
-	bool found = false;
+	enum hmr_status st = HMR_OK;
 
-	for (uint32_t i = 0; i < n && !found; i++) {
+	for (uint32_t i = 0; i < n && !st; i++) {
 		struct media_where w;
-		const char *path;
 
-		if (!media_where_init(&w, names[i], n > 1 ? NULL : o->format,
-				      o->playlist, NULL)) {
-			if (w.kind == MEDIA_STDIN)
-				found = is(ctx, *w.url ? w.url : "/dev/stdin");
-			else if (w.kind == MEDIA_FILE)
-				found = av_strstart(w.url, "file:", &path) ? is(ctx, path) :
-					any_numbered(w.url, is, ctx);
-			else if (w.kind == MEDIA_FOLDER || w.kind == MEDIA_GLOB)
-				found = any_listed(&w, is, ctx);
-		}
+		if (!(st = media_where_init(&w, names[i], n > 1 ? NULL : o->format,
+					    o->playlist, NULL)))
+			st = any_of(&w, is, ctx);
+		if (st != HMR_E_USAGE && st != HMR_E_NOMEM)
+			st = HMR_OK;	/* opening it will say so */
 		media_where_release(&w);
 	}
-	return found;
+	return st;
 }
 
 static bool
@@ -90,12 +107,18 @@ same(void *ctx, const char *path)
 	return !stat(path, &b) && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
-bool
+enum hmr_status
 hmr_source_reads(const char *const *names, uint32_t n,
-		 const struct hmr_source_options *o, const char *file)
+		 const struct hmr_source_options *o, const char *file, struct hmr_err *e)
 {
+	bool piped = !file || !strcmp(file, "-");
+	enum hmr_status st;
 	struct stat sb;
 
-	return !stat(!file || !strcmp(file, "-") ? "/dev/stdout" : file, &sb) &&
-	       S_ISREG(sb.st_mode) && hmr_source_any(names, n, o, same, &sb);
+	if (stat(piped ? "/dev/stdout" : file, &sb) || !S_ISREG(sb.st_mode))
+		return HMR_OK;
+	st = hmr_source_any(names, n, o, same, &sb);
+	return !st ? HMR_OK : hmr_fail(e, st, st == HMR_E_NOMEM ? "%s: out of memory" :
+				       "%s: is read as input, so it cannot be the output",
+				       piped ? "standard output" : file);
 }

@@ -99,15 +99,16 @@ HMR_MUST_USE enum hmr_status
 hmr_source_next(struct hmr_source *s, const struct hmr_source_frame **out,
 		struct hmr_err *e);
 
-/* Whether is() says so of any of the local files that a source of these names would
- * read, as far as that can be told without opening them. */
-bool hmr_source_any(const char *const *names, uint32_t n,
-		    const struct hmr_source_options *o,
-		    bool (*is)(void *ctx, const char *path), void *ctx);
-/* Is this file (NULL and "-": standard output) one of them? Then it must not be the
- * output. */
-bool hmr_source_reads(const char *const *names, uint32_t n,
-		      const struct hmr_source_options *o, const char *file);
+/* HMR_E_USAGE where is() says so of any of the local files that a source of these names
+ * would read, as far as that can be told without opening them; else HMR_E_NOMEM. */
+HMR_MUST_USE enum hmr_status
+hmr_source_any(const char *const *names, uint32_t n, const struct hmr_source_options *o,
+	       bool (*is)(void *ctx, const char *path), void *ctx);
+/* HMR_E_USAGE where this file (NULL and "-": standard output) is one of them: then it
+ * must not be the output. */
+HMR_MUST_USE enum hmr_status
+hmr_source_reads(const char *const *names, uint32_t n, const struct hmr_source_options *o,
+		 const char *file, struct hmr_err *e);
 
 /* Seconds ("12.5") or "[HH:]MM:SS[.mmm]", to nanoseconds; HMR_E_USAGE. */
 HMR_MUST_USE enum hmr_status
