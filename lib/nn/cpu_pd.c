@@ -51,6 +51,10 @@ cpu_make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
 	dnnl_post_ops_t po = NULL;
 	bool ok;
 
+	/* oneDNN 2.6 has one set of constants for a kind: of RELU6 before the sum and CLIP
+	 * after it, both its clip, the second cuts to the first's limits */
+	if (add && add->act && n->act)
+		return false;
 	if (dnnl_primitive_attr_create(a))
 		return false;
 	ok = !dnnl_post_ops_create(&po) &&

@@ -2,8 +2,8 @@
 /*
  * Operators: hand-computed cases for ref, then a table of cases in which every
  * backend is compared with ref by normalised mean squared error. Seen failing:
- * with SAME's odd padding put before the image, with lo and hi taps swapped, and
- * with the sum left out of a fused convolution.
+ * with SAME's odd padding put before the image, with lo and hi taps swapped, with
+ * the sum left out of a fused convolution, and with two activations of a kind in oneDNN.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,6 +197,37 @@ test_sums(void **state)
 		sum_case(form);
 }
 
+/* An activation before the sum and one after it that are one kind to oneDNN. */
+static void
+test_sums_of_kinds(void **state)
+{
+	static const struct hmr_node act[] = {
+		{ .act = HMR_ACT_RELU }, { .act = HMR_ACT_LEAKY, .alpha = .3f },
+		{ .act = HMR_ACT_RELU6 }, { .act = HMR_ACT_CLIP, .alpha = -.2f, .beta = .1f },
+		{ .act = HMR_ACT_HARD_SIGMOID, .alpha = .2f, .beta = .3f },
+	};
+
+	(void)state;
+	for (int i = 0; i < 25; i++) {
+		struct hmr_node sum = act[i / 5], first = act[i % 5];
+		struct hmr_model *m;
+		uint32_t two[2];
+		char what[32];
+		struct kit k;
+
+		start(&k, 4, 1, 7, 5, 16);
+		two[1] = conv(&k, k.in, 16, 16, 1, (struct hmr_node){ .act = HMR_ACT_NONE });
+		two[0] = conv(&k, k.in, 16, 16, 1, first);
+		sum.op = HMR_OP_ADD;
+		node(&k, sum, 2, two);
+		m = kit_model(&k);
+		snprintf(what, sizeof(what), "%s, sum, %s", hmr_act_name(first.act),
+			 hmr_act_name(sum.act));
+		compare(m, what, 1e-11);
+		hmr_model_close(m);
+	}
+}
+
 static void
 loop_case(int which, int64_t channels)
 {
@@ -258,6 +289,7 @@ main(void)
 		cmocka_unit_test(test_transpose),
 		cmocka_unit_test(test_convs),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_sums_of_kinds),
 		cmocka_unit_test(test_loops),
 	};
 
