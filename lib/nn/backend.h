@@ -85,7 +85,8 @@ struct hmr_layout {
 	uint32_t *root;		/* [values] */
 	size_t *offset;		/* [values], of the root's bytes in the block */
 	size_t item;		/* bytes of a number: 4, unless changed before make */
-	uint8_t *half;		/* [values], of roots: 2 bytes. Zeros, unless changed before make */
+	uint8_t *half;		/* [values], of roots: 2 bytes a number, and one number
+				 * more. Zeros, unless changed before make */
 	bool *used;		/* [values], of roots: stored in the block */
 	size_t bytes;
 };

@@ -152,6 +152,9 @@ finish_plan(struct hmr_exec *x, uint32_t p, struct hmr_err *e)
 		}
 		s->impl = cpu_conv_impl(s->conv[0]);
 		s->out = place_of(x, p, (s->add ? s->add : s->n)->out[0]);
+		if (c->lay.half[s->n->out[0]])
+			s->behind = (uint16_t *)place_of(x, p, s->n->out[0]) +
+				hmr_dims_total(&x->job->plan[p].dims[s->n->out[0]]);
 		s->other = s->add ? place_of(x, p, s->residual) : NULL;
 		for (uint32_t k = 0; k < s->parts; k++) {
 			st = cpu_conv_finish(x, s->n, s->conv[k], place_of(x, p, s->n->in[0]),

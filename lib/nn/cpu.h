@@ -60,6 +60,7 @@ struct cpu_step {
 	bool whole;			/* one part, divided by oneDNN */
 	struct cpu_conv **conv;		/* [parts], owned; NULL: a loop */
 	float *out;			/* of the convolution */
+	uint16_t *behind;		/* number after `out` in bfloat16, to be 0; or NULL */
 	const float *other;		/* the residual */
 	struct hmr_call call;
 	void **places;			/* owned: what call points to */
@@ -132,6 +133,7 @@ bool cpu_bf16_here(void);	/* the processor computes in bfloat16 */
 /* Values that are kept in bfloat16 and nodes that compute in it; both zeroed before. */
 void cpu_bf16_choose(const struct hmr_exec *x, uint32_t plan, uint8_t *value, bool *node);
 void cpu_bf16_row(uint16_t *d, const float *s, size_t n);
+void cpu_bf16_source(const struct cpu_conv *c);	/* rounds it, if it is to be */
 
 /* cpu_pd.c */
 /* Whether oneDNN does the activation as fast as cpu_act_row(): the others, those with

@@ -4,7 +4,8 @@
  * other such convolutions read is kept in bfloat16, all else in float32, so loops,
  * sums and outputs know nothing of it and residuals lose nothing on their way. A
  * convolution of a float32 source rounds its part of it first, into its scratch
- * memory.
+ * memory. oneDNN 2.6 reads channels in pairs, times 0 where their number is odd: behind
+ * the last pixel there is one more number, 0, since what lies there may be NaN.
  *
  * BlazePose is made of 1x1 convolutions that widen, windows of each channel and 1x1
  * convolutions that narrow: the wide values, nine tenths of all, are in bfloat16.
@@ -32,10 +33,7 @@ cpu_bf16_here(void)
 static bool
 able(const struct hmr_exec *x, uint32_t i)
 {
-	const struct hmr_graph *g = x->job->graph;
-	const struct hmr_node *n = &g->node[i];
-
-	return x->job->live[i] && n->op == HMR_OP_CONV && g->value[n->in[1]].tensor >= 0;
+	return x->job->live[i] && x->job->graph->node[i].op == HMR_OP_CONV;
 }
 
 /* A float32 source is worth rounding. */
@@ -56,7 +54,7 @@ mark_others(const struct hmr_exec *x, uint8_t *value)
 
 	for (uint32_t i = 0; i < g->n_nodes; i++)
 		for (uint32_t k = 0; x->job->live[i] && k < g->node[i].n_in; k++)
-			if (k || !able(x, i))
+			if (!able(x, i))
 				value[g->node[i].in[k]] = OTHERS;
 	for (uint32_t i = 0; i < g->n_outputs; i++)
 		if (x->job->keep[i])
@@ -95,4 +93,15 @@ cpu_bf16_row(uint16_t *restrict d, const float *restrict s, size_t n)
 		nan = (u & 0x7fffffffu) > 0x7f800000u;
 		d[i] = (uint16_t)(nan ? u >> 16 | 0x40 : (u + 0x7fffu + odd) >> 16);
 	}
+}
+
+void
+cpu_bf16_source(const struct cpu_conv *c)
+{
+	size_t n = hmr_dims_total(&c->piece.in);
+
+	if (!c->from)
+		return;
+	cpu_bf16_row(c->to, c->from, n);
+	c->to[n] = 0;
 }

@@ -57,7 +57,7 @@ size_t
 cpu_conv_scratch(const struct cpu_conv *c)
 {
 	return own_scratch(c) + (is_rounded(&c->piece) ?
-		hmr_dims_total(&c->piece.in) * sizeof(*c->to) : 0);
+		(hmr_dims_total(&c->piece.in) + 1) * sizeof(*c->to) : 0);
 }
 
 enum hmr_status

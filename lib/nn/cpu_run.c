@@ -68,9 +68,9 @@ do_part(struct hmr_exec *x, const struct cpu_step *s, uint32_t part, uint32_t th
 		hmr_cpu_call(&call);
 		return;
 	}
-	if (s->conv[part]->from)
-		cpu_bf16_row(s->conv[part]->to, s->conv[part]->from,
-			     hmr_dims_total(&s->conv[part]->piece.in));
+	cpu_bf16_source(s->conv[part]);
+	if (s->behind && part == s->parts - 1)
+		*s->behind = 0;
 	/* on a CPU it returns when it is done */
 	d = dnnl_primitive_execute(s->conv[part]->prim, t->stream[thread],
 				   s->conv[part]->n_args, s->conv[part]->arg);

@@ -72,8 +72,9 @@ hmr_layout_make(struct hmr_layout *l, const struct hmr_job *job,
 		if (g->value[v].input >= 0 || g->value[v].tensor >= 0)
 			l->used[v] = false;
 		if (l->used[v])
-			span[v].bytes = hmr_dims_total(&plan->dims[v]) *
-				(l->half[v] ? sizeof(uint16_t) : l->item);
+			span[v].bytes = l->half[v] ?
+				(hmr_dims_total(&plan->dims[v]) + 1) * sizeof(uint16_t) :
+				hmr_dims_total(&plan->dims[v]) * l->item;
 	}
 	st = hmr_arena_place(span, g->n_values, &l->bytes, e);
 	for (uint32_t v = 0; v < g->n_values; v++)
