@@ -136,6 +136,11 @@ test_blocks(void **state)
 	node(&k, sum, 2, (uint32_t[]){ y, block(&k, y, (struct hmr_node){ .act = HMR_ACT_SWISH,
 		.alpha = 1 }) });
 	agree(&k, "blocks and residuals", 9);
+	/* one pixel: oneDNN divides it */
+	start(&k, 4, 1, 1, 1, 600);
+	y = conv(&k, k.in, 600, 900, 1, (struct hmr_node){ .act = HMR_ACT_RELU6 });
+	conv(&k, y, 900, 300, 1, (struct hmr_node){ .act = HMR_ACT_SWISH, .alpha = 1 });
+	agree(&k, "one pixel", 2);
 }
 
 /* A wide value that something else reads too; what is not worth it. */
@@ -173,6 +178,9 @@ test_readers(void **state)
 	start(&k, 4, 1, 43, 37, 24);
 	conv(&k, k.in, 24, 4, 1, (struct hmr_node){ .act = HMR_ACT_RELU });
 	agree(&k, "few products", 0);
+	start(&k, 4, 1, 43, 37, 24);
+	conv(&k, k.in, 24, 4, 3, (struct hmr_node){ .stride = { 2, 2 } });
+	agree(&k, "few products by 2", 0);
 	/* other operators of oneDNN */
 	start(&k, 4, 1, 43, 37, 24);
 	y = conv(&k, k.in, 24, 24, 1, (struct hmr_node){ .act = HMR_ACT_RELU });
