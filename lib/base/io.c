@@ -166,18 +166,18 @@ enum hmr_status
 hmr_out_place(const char *path, char place[HMR_PATH_MAX], bool *direct,
 	      struct hmr_err *e)
 {
-	char *real = realpath(path, NULL);
-	int n = snprintf(place, HMR_PATH_MAX, "%s", real ? real : path);
 	struct stat sb;
+	char *real;
+	int n;
 
+	*direct = !stat(path, &sb) && !S_ISREG(sb.st_mode);
+	real = *direct ? NULL : realpath(path, NULL);
+	n = snprintf(place, HMR_PATH_MAX, "%s", real ? real : path);
 	free(real);
 	if (n < 0 || n >= HMR_PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return hmr_fail(e, HMR_E_IO, "%.100s...", path);
 	}
-	*direct = !stat(path, &sb) && !S_ISREG(sb.st_mode);
-	if (*direct)		/* its own name: what stands behind may have none */
-		snprintf(place, HMR_PATH_MAX, "%s", path);
 	return HMR_OK;
 }
 

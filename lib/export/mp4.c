@@ -85,8 +85,8 @@ head(void *ctx, struct hmr_head *h, struct hmr_err *e)
 	enum hmr_status st;
 
 	if (!x->sink && x->o.fd < 0 && (st = export_source_any(h, is_output, x, e)))
-		return st != HMR_E_USAGE ? st : hmr_fail(e, st, "%s is the video that the images come from",
-				x->o.name);
+		return st != HMR_E_USAGE ? st :
+		       hmr_fail(e, st, "%s is the video that the images come from", x->o.name);
 	x->tb_num = i->tb_num;
 	x->tb_den = i->tb_den;
 	if (!x->sink) {
