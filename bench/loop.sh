@@ -10,9 +10,10 @@
 # Backgrounds: the empty street of vtest.avi (median over time), and five frames
 # without people of the one-by-one video where $ROOM or $HMR_SHARED has it. KEEP=DIR
 # keeps truth.hmr, bodies.hmr and the pictures; MODEL=blazepose-full takes another
-# network, PRECISION=bf16 other numbers. MOVING=TALL bench/loop.sh POSES FRAMES SEED: one person in the street, TALL of
-# the picture's height, moves from pose to pose, FRAMES frames at 10 a second each; what
-# hmr-assoc makes of it with --smooth off, light and strong.
+# network, PRECISION=bf16 other numbers. MOVING=TALL bench/loop.sh POSES FRAMES SEED: one
+# person in the street, TALL of the picture's height, moves from pose to pose, FRAMES
+# frames at 10 a second each; what hmr-assoc makes of it with --smooth off, light and
+# strong.
 set -eu
 cd "${0%/*}/.."
 root=$PWD
@@ -44,7 +45,8 @@ fi
 hmr-decode -q --rate 10 "$work/ground" |
     "$work/loop_make" "${1:-12}" "${2:-8}" "${3:-1}" "$work/truth.hmr" ${MOVING:+"$MOVING"} |
     if [ -n "${KEEP:-}" ]; then tee "$work/pictures.hmr"; else cat; fi |
-    hmr-detect -q | hmr-mesh -q ${MODEL:+-m "$MODEL"} ${PRECISION:+--precision "$PRECISION"} --landmarks -o "$work/bodies.hmr"
+    hmr-detect -q | hmr-mesh -q ${MODEL:+-m "$MODEL"} ${PRECISION:+--precision "$PRECISION"} \
+    --landmarks -o "$work/bodies.hmr"
 if [ -n "${KEEP:-}" ]; then
 	mkdir -p "$KEEP"
 	mv "$work/pictures.hmr" "$KEEP"

@@ -26,12 +26,6 @@ by_offset(const void *a, const void *b)
 	return (*x)->offset < (*y)->offset ? -1 : (*x)->offset > (*y)->offset;
 }
 
-static size_t
-lines(size_t n)
-{
-	return (n + HMR_ARENA_ALIGN - 1) / HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
-}
-
 /* The lowest offset that none of the placed spans of the same time covers. */
 static size_t
 lowest(const struct hmr_span *s, const struct hmr_span **busy, uint32_t n)
@@ -40,10 +34,10 @@ lowest(const struct hmr_span *s, const struct hmr_span **busy, uint32_t n)
 
 	qsort(busy, n, sizeof(*busy), by_offset);
 	for (uint32_t i = 0; i < n; i++) {
-		if (busy[i]->offset >= at + lines(s->bytes))
+		if (busy[i]->offset >= at + hmr_lines(s->bytes))
 			break;
-		if (busy[i]->offset + lines(busy[i]->bytes) > at)
-			at = busy[i]->offset + lines(busy[i]->bytes);
+		if (busy[i]->offset + hmr_lines(busy[i]->bytes) > at)
+			at = busy[i]->offset + hmr_lines(busy[i]->bytes);
 	}
 	return at;
 }
@@ -75,8 +69,8 @@ hmr_arena_place(struct hmr_span *s, uint32_t n, size_t *total,
 				busy[m++] = b;
 		}
 		a->offset = a->bytes ? lowest(a, busy, m) : 0;
-		if (a->bytes && a->offset + lines(a->bytes) > *total)
-			*total = a->offset + lines(a->bytes);
+		if (a->bytes && a->offset + hmr_lines(a->bytes) > *total)
+			*total = a->offset + hmr_lines(a->bytes);
 	}
 	free(o);
 	free(busy);
@@ -90,7 +84,7 @@ hmr_alloc_lines(size_t n)
 
 	if (n > SIZE_MAX / 2)
 		return NULL;
-	n = n ? lines(n) : HMR_ARENA_ALIGN;
+	n = n ? hmr_lines(n) : HMR_ARENA_ALIGN;
 	if (!(p = aligned_alloc(HMR_ARENA_ALIGN, n)))
 		return NULL;
 	return memset(p, 0, n);

@@ -19,6 +19,12 @@ struct hmr_span {
 	size_t offset;		/* out: a multiple of HMR_ARENA_ALIGN */
 };
 
+static inline size_t	/* n bytes in whole lines */
+hmr_lines(size_t n)
+{
+	return (n + HMR_ARENA_ALIGN - 1) / HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
+}
+
 /* *total: bytes of the block. */
 HMR_MUST_USE enum hmr_status
 hmr_arena_place(struct hmr_span *s, uint32_t n, size_t *total,

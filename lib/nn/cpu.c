@@ -2,11 +2,10 @@
 /*
  * The cpu backend: NHWC in float32, or bfloat16 where that pays (cpu_bf16.c), oneDNN for
  * convolutions (cpu_conv.c), own loops for the rest (cpu_ops.c), threads of OpenMP
- * (cpu_run.c). Activations of all batch sizes share
- * one block, scratch memory is one more; weights are packed once. Running
- * allocates nothing here; oneDNN's C interface builds a small map of arguments
- * for every execution and frees it before it returns (tests/unit/test_nn.c
- * watches that nothing stays and nothing is large).
+ * (cpu_run.c). Activations of all batch sizes share one block, scratch memory is one
+ * more; weights are packed once. Running allocates nothing here; oneDNN's C interface
+ * builds a small map of arguments for every execution and frees it before it returns
+ * (tests/unit/test_nn_golden.c watches that nothing stays).
  *
  * Batches are run image by image (slice.c): BlazePose heavy took 43.5 ms of one
  * core for one image, 46 and 49.5 each in batches of 2 and 8, because the large
@@ -91,8 +90,7 @@ allocate(struct hmr_exec *x, struct hmr_err *e)
 	size_t scratch;
 
 	x->block = hmr_alloc_lines(x->sizes.activations);
-	x->scratch_bytes = (x->scratch_bytes + HMR_ARENA_ALIGN - 1) /
-			   HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
+	x->scratch_bytes = hmr_lines(x->scratch_bytes);
 	if (__builtin_mul_overflow(x->scratch_bytes, x->job->threads, &scratch))
 		return hmr_fail(e, HMR_E_NOMEM, "workspace");
 	x->scratch = hmr_alloc_lines(scratch);

@@ -143,8 +143,7 @@ bool cpu_make_attr(dnnl_primitive_attr_t *a, const struct hmr_node *n,
 		   const struct hmr_node *add);	/* false: not possible */
 dnnl_status_t
 cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece *p,
-	    const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
-	    dnnl_primitive_desc_t *pd);
+	    dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd);
 void cpu_weight_desc(dnnl_memory_desc_t *m, const struct hmr_node *n,
 		     const struct hmr_dims *d, bool plain, bool bf16);
 void cpu_bias_desc(dnnl_memory_desc_t *m, const struct hmr_node *n, int64_t count,

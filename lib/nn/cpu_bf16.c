@@ -15,8 +15,6 @@
 #include "nn/cpu.h"
 #include "nn/cpu_ops.h"
 
-#include <string.h>
-
 #include "nn/half.h"
 
 #define FEWEST 16	/* products that a rounded number goes into, to be worth it */
@@ -85,14 +83,8 @@ cpu_bf16_choose(const struct hmr_exec *x, uint32_t plan, uint8_t *value, bool *n
 CPU_CLONES void
 cpu_bf16_row(uint16_t *restrict d, const float *restrict s, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint32_t u, odd, nan;
-
-		memcpy(&u, s + i, sizeof(u));
-		odd = u >> 16 & 1;
-		nan = (u & 0x7fffffffu) > 0x7f800000u;
-		d[i] = (uint16_t)(nan ? u >> 16 | 0x40 : (u + 0x7fffu + odd) >> 16);
-	}
+	for (size_t i = 0; i < n; i++)
+		d[i] = hmr_f32_to_bf16(s[i]);
 }
 
 void

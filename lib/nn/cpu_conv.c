@@ -42,9 +42,8 @@ own_scratch(const struct cpu_conv *c)
 {
 	const dnnl_memory_desc_t *m =
 		dnnl_primitive_desc_query_md(c->pd, dnnl_query_scratchpad_md, 0);
-	size_t n = m ? dnnl_memory_desc_get_size(m) : 0;
 
-	return (n + HMR_ARENA_ALIGN - 1) / HMR_ARENA_ALIGN * HMR_ARENA_ALIGN;
+	return m ? hmr_lines(dnnl_memory_desc_get_size(m)) : 0;
 }
 
 static bool
@@ -65,11 +64,10 @@ cpu_conv_new(struct hmr_exec *x, const struct hmr_node *n, const struct hmr_node
 	     const struct cpu_piece *piece, int threads, struct cpu_conv **out,
 	     struct hmr_err *e)
 {
-	const struct cpu_pack *pack = x->weights[n - x->job->graph->node].packs;
 	struct cpu_conv *c = calloc(1, sizeof(*c));
 	dnnl_primitive_attr_t attr = NULL;
-	dnnl_status_t s = dnnl_unimplemented;
 	enum hmr_status st = HMR_OK;
+	dnnl_status_t s;
 
 	if (!c)
 		return hmr_fail(e, HMR_E_NOMEM, "network");
@@ -80,14 +78,7 @@ cpu_conv_new(struct hmr_exec *x, const struct hmr_node *n, const struct hmr_node
 		st = HMR_EOF;
 		goto out;
 	}
-	/* a layout in use already spares a second copy of the weights */
-	if (pack && !(s = cpu_make_pd(x, n, piece, &pack->desc, attr, &c->pd)) &&
-	    strstr(cpu_conv_impl(c), "ref")) {
-		dnnl_primitive_desc_destroy(c->pd);
-		c->pd = NULL;
-	}
-	if (!c->pd)
-		s = cpu_make_pd(x, n, piece, NULL, attr, &c->pd);
+	s = cpu_make_pd(x, n, piece, attr, &c->pd);
 	if (s == dnnl_unimplemented)
 		st = HMR_EOF;
 	else if (s)

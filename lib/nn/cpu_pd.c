@@ -148,8 +148,7 @@ rows_desc(dnnl_memory_desc_t *m, const struct hmr_dims *d, bool batch)
 
 static dnnl_status_t
 product_pd(struct hmr_exec *x, const struct cpu_piece *p, const struct hmr_node *n,
-	   const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
-	   dnnl_primitive_desc_t *pd)
+	   dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd)
 {
 	bool batch = p->right.n > 2, constant = x->job->graph->value[n->in[1]].tensor >= 0;
 	dnnl_memory_desc_t src, right, bias, dst;
@@ -160,15 +159,13 @@ product_pd(struct hmr_exec *x, const struct cpu_piece *p, const struct hmr_node 
 	rows_desc(&dst, &p->out, batch);
 	cpu_weight_desc(&right, n, &p->right, !constant, false);
 	cpu_bias_desc(&bias, n, p->out.d[p->out.n - 1], &p->right);
-	s = dnnl_matmul_desc_init(&md, &src, weights ? weights : &right,
-				  n->n_in == 3 ? &bias : NULL, &dst);
+	s = dnnl_matmul_desc_init(&md, &src, &right, n->n_in == 3 ? &bias : NULL, &dst);
 	return s ? s : dnnl_primitive_desc_create(pd, &md, attr, x->engine, NULL);
 }
 
 dnnl_status_t
 cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece *p,
-	    const dnnl_memory_desc_t *weights, dnnl_primitive_attr_t attr,
-	    dnnl_primitive_desc_t *pd)
+	    dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd)
 {
 	const struct hmr_dims *in = &p->in, *w = &p->right, *out = &p->out;
 	bool up = n->op == HMR_OP_CONV_TRANSPOSE;
@@ -178,7 +175,7 @@ cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece
 	dnnl_status_t s;
 
 	if (n->op == HMR_OP_MATMUL)
-		return product_pd(x, p, n, weights, attr, pd);
+		return product_pd(x, p, n, attr, pd);
 	for (int a = 0; a < 2; a++) {
 		int64_t small = up ? in->d[1 + a] : out->d[1 + a];
 		int64_t large = up ? out->d[1 + a] : in->d[1 + a];
@@ -195,8 +192,7 @@ cpu_make_pd(struct hmr_exec *x, const struct hmr_node *n, const struct cpu_piece
 	cpu_bias_desc(&bias, n, w->d[0], w);
 	s = (up ? dnnl_dilated_deconvolution_forward_desc_init :
 	     dnnl_dilated_convolution_forward_desc_init)(&cd, dnnl_forward_inference,
-		up ? dnnl_deconvolution_direct : dnnl_convolution_direct, &src,
-		weights ? weights : &any, n->n_in == 3 ? &bias : NULL, &dst, stride, dilate,
-		before, after);
+		up ? dnnl_deconvolution_direct : dnnl_convolution_direct, &src, &any,
+		n->n_in == 3 ? &bias : NULL, &dst, stride, dilate, before, after);
 	return s ? s : dnnl_primitive_desc_create(pd, &cd, attr, x->engine, NULL);
 }
