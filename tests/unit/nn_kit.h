@@ -42,10 +42,12 @@ conv(struct kit *k, uint32_t x, int64_t ci, int64_t co, int64_t kk, struct hmr_n
 	return node(k, n, 3, in);
 }
 
-static struct hmr_net *
-open_net(const struct hmr_model *m, const char *device, unsigned threads, uint32_t batch)
+static inline struct hmr_net *
+open_as(const struct hmr_model *m, const char *device, enum hmr_precision precision,
+	unsigned threads, uint32_t batch)
 {
-	struct hmr_net_options o = { .device = device, .threads = threads,
+	struct hmr_net_options o = { .device = device, .precision = precision,
+		.threads = threads,
 		.input = { hmr_model_graph(m)->input[0].dims.n, { batch } } };
 	struct hmr_net *n;
 	struct hmr_err e = { 0 };
@@ -55,12 +57,17 @@ open_net(const struct hmr_model *m, const char *device, unsigned threads, uint32
 	return n;
 }
 
-/* Output of a run on a repeatable input; *count its size. The caller frees. */
-static float *
-run(const struct hmr_model *m, const char *device, unsigned threads,
-    uint32_t batch, const float *x, size_t *count)
+static inline struct hmr_net *
+open_net(const struct hmr_model *m, const char *device, unsigned threads, uint32_t batch)
 {
-	struct hmr_net *n = open_net(m, device, threads, batch);
+	return open_as(m, device, HMR_PRECISION_AUTO, threads, batch);
+}
+
+/* Output of a run of n, which is freed, on x or a repeatable input; *count its size.
+ * The caller frees. */
+static inline float *
+run_net(struct hmr_net *n, const float *x, size_t *count)
+{
 	struct hmr_dims d;
 	float *in = hmr_net_input(n, "x", &d), *copy;
 	size_t total = hmr_dims_total(&d);
@@ -77,6 +84,28 @@ run(const struct hmr_model *m, const char *device, unsigned threads,
 	memcpy(copy, y, *count * sizeof(*copy));
 	hmr_net_free(n);
 	return copy;
+}
+
+static inline float *
+run(const struct hmr_model *m, const char *device, unsigned threads,
+    uint32_t batch, const float *x, size_t *count)
+{
+	return run_net(open_net(m, device, threads, batch), x, count);
+}
+
+/* Every element of b within `part` of a's largest. */
+static inline void
+all_near(const float *a, const float *b, size_t n, double part, const char *what,
+	 uint32_t batch, unsigned threads)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		most = fmax(most, fabs((double)a[i]));
+	for (size_t i = 0; i < n; i++)
+		if (!(fabs((double)a[i] - (double)b[i]) <= part * most))
+			fail_msg("%s, batch %u, %u threads: %zu of %zu is %g, not %g", what,
+				 batch, threads, i, n, (double)b[i], (double)a[i]);
 }
 
 /* cpu against ref by normalised mean squared error, batches and threads of 1 and more. */

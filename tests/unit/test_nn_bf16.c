@@ -17,36 +17,10 @@
 static struct hmr_net *
 half_net(const struct hmr_model *m, unsigned threads, uint32_t batch)
 {
-	struct hmr_net_options o = { .device = "cpu", .threads = threads,
-		.precision = HMR_PRECISION_BF16,
-		.input = { hmr_model_graph(m)->input[0].dims.n, { batch } } };
-	struct hmr_net *n;
-	struct hmr_err e = { 0 };
-
-	if (hmr_net_new(&n, m, &o, &e))
-		fail_msg("%s", e.msg);
-	return n;
-}
-
-/* Output of a run on the input of run(); the caller frees. */
-static float *
-half_run(const struct hmr_model *m, unsigned threads, uint32_t batch, size_t count)
-{
-	struct hmr_net *n = half_net(m, threads, batch);
-	struct hmr_dims d;
-	float *in = hmr_net_input(n, "x", &d), *copy = malloc(count * sizeof(*copy));
-	size_t total = hmr_dims_total(&d);
-	uint32_t seed = 77;
+	struct hmr_net *n = open_as(m, "cpu", HMR_PRECISION_BF16, threads, batch);
 
 	assert_string_equal(hmr_net_precision(n), "bf16");
-	for (size_t i = 0; i < total; i++)
-		in[i] = kit_next(&seed) * 2;
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(hmr_net_run(n, 0, NULL), 0);
-	memcpy(copy, hmr_net_output(n, "y", &d), count * sizeof(*copy));
-	assert_int_equal(hmr_dims_total(&d), count);
-	hmr_net_free(n);
-	return copy;
+	return n;
 }
 
 /* Steps of a network that compute in bfloat16. */
@@ -73,20 +47,14 @@ agree(struct kit *k, const char *what, int steps)
 	if (steps >= 0 && halves(m) != steps)
 		fail_msg("%s: %d steps in bfloat16, not %d", what, halves(m), steps);
 	for (uint32_t batch = 1; batch <= 3; batch += 2) {
-		size_t n;
+		size_t n, n2;
 		float *a = run(m, "ref", 1, batch, NULL, &n), *first = NULL;
-		double most = 0;
 
-		for (size_t i = 0; i < n; i++)
-			most = fmax(most, fabs((double)a[i]));
 		for (size_t t = 0; t < sizeof(threads) / sizeof(*threads); t++) {
-			float *b = half_run(m, threads[t], batch, n);
+			float *b = run_net(half_net(m, threads[t], batch), NULL, &n2);
 
-			for (size_t i = 0; i < n; i++)
-				if (!(fabs((double)a[i] - (double)b[i]) <= 2e-2 * most))
-					fail_msg("%s, batch %u, %u threads: %zu of %zu is %g, "
-						 "not %g", what, batch, threads[t], i, n,
-						 (double)b[i], (double)a[i]);
+			assert_int_equal(n, n2);
+			all_near(a, b, n, 2e-2, what, batch, threads[t]);
 			if (steps > 0 && !(kit_error(a, b, n) > 1e-4))
 				fail_msg("%s: float32's numbers", what);
 			if (!first)

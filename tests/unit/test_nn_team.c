@@ -37,19 +37,12 @@ agree(struct kit *k, const char *what)
 	for (uint32_t batch = 1; batch <= 3; batch += 2) {
 		size_t n, n2;
 		float *a = run(m, "ref", 1, batch, NULL, &n);
-		double most = 0;
 
-		for (size_t i = 0; i < n; i++)
-			most = fmax(most, fabs((double)a[i]));
 		for (size_t t = 0; t < sizeof(threads) / sizeof(*threads); t++) {
 			float *b = run(m, "cpu", threads[t], batch, NULL, &n2);
 
 			assert_int_equal(n, n2);
-			for (size_t i = 0; i < n; i++)
-				if (!(fabs((double)a[i] - (double)b[i]) <= 1e-4 * most))
-					fail_msg("%s, batch %u, %u threads: %zu of %zu is %g, "
-						 "not %g", what, batch, threads[t], i, n,
-						 (double)b[i], (double)a[i]);
+			all_near(a, b, n, 1e-4, what, batch, threads[t]);
 			free(b);
 		}
 		free(a);
