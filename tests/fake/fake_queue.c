@@ -2,8 +2,9 @@
 /* Queues of the fake device. What is put on one waits until somebody waits for it, so
  * a buffer that is used too early or changed too soon shows; every second time that
  * somebody waits, the other queues are as far as their events let them, and after an
- * event its own queue too, so what runs ahead shows as well. A recording knows what each of its queues has waited for, so
- * that one that is not waited for when it ends fails it, as in CUDA. */
+ * event its own queue too, so what runs ahead shows as well. A recording knows what
+ * each of its queues has waited for, so that one that is not waited for when it ends
+ * fails it, as in CUDA. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -4,11 +4,6 @@
  * checksum, is planned on ref and run. Input that does not begin with a header size gets
  * one, so that most mutations reach the JSON.
  */
-/*
- * A model file: container, checksum, graph, shapes; then a small one is planned on ref
- * and run, whatever the checksum. Input that does not begin with a header size gets one, so that most
- * mutations reach the JSON.
- */
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
